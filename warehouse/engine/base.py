@@ -1,0 +1,36 @@
+"""What every engine can do: run a query of ours and describe a relation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from warehouse.sql import Query, Relation
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as the engine types it, `DECIMAL(18,3)` say."""
+
+    name: str
+    type: str
+
+
+class Engine(Protocol):
+    """Runs SQL written once."""
+
+    def rows(self, query: Query) -> list[dict[str, Any]]:
+        """All rows of the result, each by column name.
+
+        Raises:
+            QueryError: the engine refused it.
+        """
+        ...
+
+    def columns(self, relation: Relation) -> tuple[Column, ...]:
+        """The relation's columns in order; reads no data.
+
+        Raises:
+            QueryError: there is no such relation.
+        """
+        ...

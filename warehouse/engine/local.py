@@ -1,0 +1,39 @@
+"""DuckDB in this process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from warehouse.engine.base import Column
+from warehouse.errors import QueryError
+from warehouse.sql import Query, Relation, Step
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class LocalEngine:
+    """Runs queries on a DuckDB connection that the caller opened (`storage.connect`) and closes."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+
+    def rows(self, query: Query) -> list[dict[str, Any]]:
+        """All rows of the result, each by column name."""
+        cursor = self._run(query)
+        names = [description[0] for description in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def columns(self, relation: Relation) -> tuple[Column, ...]:
+        """The relation's columns in order; reads no data."""
+        cursor = self._run(Query.of(Step("columns", f"describe select * from {relation.sql}")))
+        return tuple(Column(row[0], row[1]) for row in cursor.fetchall())
+
+    def _run(self, query: Query) -> duckdb.DuckDBPyConnection:
+        import duckdb
+
+        try:
+            # An empty mapping makes DuckDB refuse a statement without parameters.
+            return self.connection.execute(query.text, dict(query.parameters) or None)
+        except duckdb.Error as error:
+            raise QueryError(str(error), step=query.name, statement=query.text) from error

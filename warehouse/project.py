@@ -1,0 +1,148 @@
+"""The project: its settings and every path we use."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from warehouse.errors import ProjectError, problem_list, suggestion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """`[tool.warehouse]` of pyproject.toml; each key can be overridden by `WAREHOUSE_<KEY>` in the environment."""
+
+    state_path: str = "var"
+    """Folder of all generated state, relative to the project."""
+    dbt_target: str = "build"
+    """The dbt target whose path is `WAREHOUSE_BUILD_PATH`."""
+    keep_builds: int = 5
+    """How many finished builds to keep, besides those that are read or needed."""
+    split_salt: str = "company"
+    """Mixed into the split hash, so that an entity is in test in every dataset of the project, or in none."""
+    memory_limit: str = "2GB"
+    """DuckDB's memory limit for validation, statistics and reading; exports set their own."""
+    threads: int = 0
+    """DuckDB's threads; 0 means all cores."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A folder with a dbt_project.yml, and where everything in it lies."""
+
+    root: Path
+    settings: Settings
+
+    @staticmethod
+    def find(start: Path | None = None) -> Project:
+        """The project that `start` (default: the working directory, or `WAREHOUSE_PROJECT`) lies in.
+
+        Raises:
+            ProjectError: no folder up to the root has a dbt_project.yml, or its settings are wrong.
+        """
+        origin = Path(start or os.environ.get("WAREHOUSE_PROJECT") or Path.cwd()).resolve()
+        for folder in (origin, *origin.parents):
+            if (folder / "dbt_project.yml").is_file():
+                return Project(root=folder, settings=read_settings(folder / "pyproject.toml", os.environ))
+        raise ProjectError(
+            f"no warehouse project here: neither {origin} nor a folder above it has a dbt_project.yml\n"
+            "  change into a project, name one with --project FOLDER, or create one with: warehouse init FOLDER"
+        )
+
+    @property
+    def state_path(self) -> Path:
+        """Everything generated lies under here."""
+        return self.root / self.settings.state_path
+
+    @property
+    def warehouse_path(self) -> Path:
+        """Builds, their records and the published one."""
+        return self.state_path / "warehouse"
+
+    @property
+    def builds_path(self) -> Path:
+        """One folder per build, named by its id."""
+        return self.warehouse_path / "builds"
+
+    @property
+    def current_path(self) -> Path:
+        """Link to the published build's folder."""
+        return self.warehouse_path / "current"
+
+    @property
+    def runs_path(self) -> Path:
+        """One JSON record per run."""
+        return self.warehouse_path / "runs"
+
+    @property
+    def datasets_path(self) -> Path:
+        """One folder per dataset, in it one per version."""
+        return self.state_path / "datasets"
+
+    @property
+    def reports_path(self) -> Path:
+        """Reports that belong to no dataset version: validation results, GX Data Docs."""
+        return self.state_path / "reports"
+
+    @property
+    def temporary_path(self) -> Path:
+        """Spill files of queries; safe to delete when nothing runs."""
+        return self.state_path / "tmp"
+
+    @property
+    def expectations_path(self) -> Path:
+        """One YAML suite per model."""
+        return self.root / "expectations"
+
+    def relative(self, path: Path) -> str:
+        """`path` as people write it: relative to the project when it lies inside."""
+        return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
+
+
+def read_settings(path: Path, environment: os._Environ[str] | dict[str, str]) -> Settings:
+    """Settings from `[tool.warehouse]` of this file, if it exists, then from the environment.
+
+    Raises:
+        ProjectError: lists every unknown key and every value of the wrong type.
+    """
+    types: dict[str, type] = get_type_hints(Settings)
+    known = [field.name for field in fields(Settings)]
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    for key, value in _tool_table(path).items():
+        if key not in known:
+            problems.append(f"[tool.warehouse] has no setting {key!r}; {suggestion(key, known)}")
+        elif not isinstance(value, types[key]) or isinstance(value, bool):
+            problems.append(f"[tool.warehouse] {key} must be of type {types[key].__name__}, not {value!r}")
+        else:
+            values[key] = value
+    for key in known:
+        raw = environment.get(f"WAREHOUSE_{key.upper()}")
+        if raw is None:
+            continue
+        try:
+            values[key] = types[key](raw)
+        except ValueError:
+            problems.append(f"WAREHOUSE_{key.upper()} must be of type {types[key].__name__}, not {raw!r}")
+    problems += [f"{key} must be 0 or more, not {values[key]}" for key in ("threads",) if values.get(key, 0) < 0]
+    if values.get("keep_builds", 1) < 1:
+        problems.append(f"keep_builds must be 1 or more, not {values['keep_builds']}: the published build is one of them")
+    if problems:
+        raise ProjectError(problem_list(f"settings in {path} cannot be used:", problems))
+    return Settings(**values)
+
+
+def _tool_table(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProjectError(f"{path} is not valid TOML: {error}") from error
+    table = document.get("tool", {}).get("warehouse", {})
+    if not isinstance(table, dict):
+        raise ProjectError(f"{path}: [tool.warehouse] must be a table, not {table!r}")
+    return table

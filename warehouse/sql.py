@@ -1,0 +1,89 @@
+"""SQL as data: quoting in one place, queries as named steps that touch no connection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from textwrap import dedent, indent
+from typing import Any
+
+from warehouse.errors import ProjectError
+
+
+def identifier(name: str) -> str:
+    """`name` quoted, so that spaces, quotes, keywords and capitals are safe.
+
+    Raises:
+        ProjectError: the name is empty or holds a NUL, which no engine can store.
+    """
+    if not name or "\0" in name:
+        raise ProjectError(f"{name!r} cannot be the name of a table or column")
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: str) -> str:
+    """`value` as a string literal, for the few places where an engine binds no parameters (views, table functions)."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """Something that can stand behind `from`: a table, a view or Parquet files."""
+
+    sql: str
+    """Quoted text, ready for a statement."""
+    name: str
+    """What people call it, for messages."""
+
+    @staticmethod
+    def table(*parts: str) -> Relation:
+        """A table or view by its parts: `table("warehouse", "marts", "fct_flights")`."""
+        return Relation(".".join(identifier(part) for part in parts), parts[-1])
+
+    @staticmethod
+    def parquet(paths: Sequence[str], *, name: str) -> Relation:
+        """Rows of all these Parquet files; columns match by name.
+
+        DuckDB reads `*`, `?` and `[` in a path as a pattern, so they are escaped as one-character classes.
+        """
+        escaped = ("".join(f"[{char}]" if char in "*?[" else char for char in path) for path in paths)
+        return Relation(f"read_parquet([{', '.join(map(literal, escaped))}], union_by_name = true)", name)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One idea of a query; becomes a CTE of this name. `name` says what one of its rows is."""
+
+    name: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Steps that read each other by name; the last one's columns are the result."""
+
+    steps: tuple[Step, ...]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Values for `$name` in the text."""
+
+    @staticmethod
+    def of(*steps: Step, **parameters: Any) -> Query:
+        """A query of these steps, with values for each `$name` in them."""
+        return Query(tuple(steps), parameters)
+
+    @property
+    def name(self) -> str:
+        """The last step's name: what one row of the result is."""
+        return self.steps[-1].name
+
+    @property
+    def text(self) -> str:
+        """One statement: all steps but the last as CTEs."""
+        *first, last = self.steps
+        body = dedent(last.sql).strip()
+        if not first:
+            return body
+        ctes = ",\n".join(
+            f"{identifier(step.name)} as (\n{indent(dedent(step.sql).strip(), '    ')}\n)" for step in first
+        )
+        return f"with {ctes}\n{body}"

@@ -1,0 +1,213 @@
+"""Files and databases: connect; write aside and switch in one rename; hold locks.
+
+Nothing else calls `duckdb.connect`, makes temporary files, renames or locks. A kill at any moment leaves the old state
+or the new one: content is written aside and synced before the one rename that makes it count.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import socket
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from warehouse.errors import LockedError, StorageError
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def connect(
+    path: Path | None,
+    *,
+    read_only: bool = True,
+    memory_limit: str = "2GB",
+    threads: int = 0,
+    temporary_path: Path | None = None,
+) -> duckdb.DuckDBPyConnection:
+    """A connection to this DuckDB file; None means in memory. Nothing is ever downloaded or installed by it.
+
+    Raises:
+        StorageError: the file is missing, locked by a writer, or not a DuckDB file.
+    """
+    import duckdb
+
+    if path is not None and read_only and not path.is_file():
+        raise StorageError(f"no DuckDB file at {path}")
+    config: dict[str, Any] = {"autoinstall_known_extensions": False, "memory_limit": memory_limit}
+    if threads:
+        config["threads"] = threads
+    if temporary_path is not None:
+        config["temp_directory"] = str(temporary_path)
+    try:
+        connection = duckdb.connect(
+            ":memory:" if path is None else str(path), read_only=read_only and path is not None, config=config
+        )
+    except duckdb.Error as error:
+        raise StorageError(f"cannot open {path}: {_first_line(error)}") from error
+    # Times are UTC everywhere; a reader's own zone must not change what a query returns.
+    connection.execute("set timezone = 'UTC'")
+    return connection
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+@contextmanager
+def storage_errors(action: str) -> Iterator[None]:
+    """Turns an `OSError` in the block (disk full, read-only, no permission) into a `StorageError` that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"cannot {action}: {error.strerror or error}{_advice(error)}") from error
+
+
+def _advice(error: OSError) -> str:
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{where}\n  free some space, or set WAREHOUSE_STATE_PATH to a larger disk; nothing was changed"
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return f"{where}\n  make the folder writable, or set WAREHOUSE_STATE_PATH to one that is; nothing was changed"
+    return where
+
+
+def write_file(path: Path, content: str | bytes) -> None:
+    """Puts this content at `path`, whole or not at all, and durable.
+
+    Raises:
+        StorageError: the disk is full or the folder cannot be written.
+    """
+    with storage_errors(f"write {path}"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+        try:
+            with temporary.open("wb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync_folder(path.parent)
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Puts this document at `path` as indented JSON, whole or not at all."""
+    write_file(path, json.dumps(document, indent=2, ensure_ascii=False, sort_keys=False) + "\n")
+
+
+def sync_file(path: Path) -> None:
+    """Makes the file's content durable."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_folder(path: Path) -> None:
+    """Makes the folder's entries (renames, new files) durable."""
+    sync_file(path)
+
+
+def publish_folder(temporary: Path, final: Path) -> None:
+    """Renames a finished, synced folder to its final name, durable; fails when that name is taken."""
+    with storage_errors(f"publish {final}"):
+        if final.exists():
+            raise StorageError(f"{final} exists already")
+        temporary.rename(final)
+        sync_folder(final.parent)
+
+
+def switch_link(link: Path, target: Path) -> None:
+    """Points the symbolic link at `target`, by its relative path, in one atomic rename."""
+    with storage_errors(f"switch {link}"):
+        temporary = link.with_name(f".{link.name}.{uuid.uuid4().hex}.tmp")
+        try:
+            temporary.symlink_to(os.path.relpath(target, link.parent), target_is_directory=True)
+            temporary.replace(link)
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync_folder(link.parent)
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copies the file, sharing its blocks where the file system can (reflink)."""
+    with storage_errors(f"copy {source} to {target}"):
+        if not _reflink(source, target):
+            shutil.copyfile(source, target)
+
+
+def _reflink(source: Path, target: Path) -> bool:
+    try:
+        import fcntl
+    except ImportError:
+        return False
+    ficlone = 0x40049409  # linux/fs.h: _IOW(0x94, 9, int)
+    try:
+        with source.open("rb") as reader, target.open("wb") as writer:
+            fcntl.ioctl(writer.fileno(), ficlone, reader.fileno())
+    except OSError:
+        return False
+    return True
+
+
+def has_reader(path: Path) -> bool:
+    """Whether another process holds this DuckDB file open.
+
+    DuckDB takes a POSIX record lock on what it opens, also for reading. NOTE: never ask about a file that this very
+    process has open: closing our handle would release DuckDB's lock.
+    """
+    import fcntl
+
+    try:
+        with path.open("r+b") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
+@contextmanager
+def lock(path: Path, *, purpose: str) -> Iterator[None]:
+    """Holds an exclusive lock between processes; the system frees it when its holder dies, however it dies.
+
+    Raises:
+        LockedError: another process holds it; the message says which one and since when.
+    """
+    from filelock import FileLock, Timeout
+
+    holder = path.with_suffix(".holder.json")
+    with storage_errors(f"lock {path}"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file_lock = FileLock(path, timeout=0)
+        try:
+            file_lock.acquire()
+        except Timeout as error:
+            raise LockedError(f"{purpose} is already running: {_describe_holder(holder)}") from error
+    try:
+        started_at = datetime.now(UTC).isoformat(timespec="seconds")
+        write_json(holder, {"pid": os.getpid(), "host": socket.gethostname(), "started_at": started_at})
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        file_lock.release()
+
+
+def _describe_holder(path: Path) -> str:
+    try:
+        holder = json.loads(path.read_text())
+        who = f"process {holder['pid']} on {holder['host']}, since {holder['started_at']}"
+    except (OSError, ValueError, KeyError):
+        who = "another process"
+    return f"{who}\n  wait for it to finish and run the same command again; the lock frees itself when that process ends"
