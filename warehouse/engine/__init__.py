@@ -1,0 +1,1 @@
+"""Running queries: the protocol and the embedded engine."""

@@ -1,0 +1,58 @@
+"""The `warehouse` command: its commands, global options and exit codes.
+
+Exit 0: done and clean. 1: done, and a critical finding stands. 2: could not run.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from warehouse.errors import WarehouseError
+
+from . import console
+
+app = typer.Typer(
+    name="warehouse",
+    help="Turn a company's raw data into training sets that can be trusted.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        console.print_line(f"ml-warehouse {version('ml-warehouse')}")
+        raise typer.Exit
+
+
+@app.callback()
+def set_up(
+    context: typer.Context,
+    project: Annotated[
+        Path | None, typer.Option(help="Folder of the project; default: the one around the working directory.")
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Turn a company's raw data into training sets that can be trusted."""
+    context.obj = project
+
+
+def main() -> None:
+    """Run the command line; a `WarehouseError` becomes its message and exit code 2."""
+    try:
+        app()
+    except WarehouseError as error:
+        console.print_error(str(error))
+        sys.exit(2)
+    except BrokenPipeError:
+        # The reader (`| head`) has gone: nothing is wrong, and nothing more can be printed.
+        sys.stderr.close()
+        sys.exit(0)

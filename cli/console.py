@@ -1,0 +1,101 @@
+"""All printing. The result goes to stdout; progress, warnings and errors go to stderr."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+SEVERITY_STYLES = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
+
+
+def _console(*, stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    # Tables must not be cut when the output is a file or a pipe, where no width is known.
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(
+        stderr=stderr, width=None if stream.isatty() else 160, highlight=False, soft_wrap=not stream.isatty()
+    )
+
+
+def print_line(text: str = "", *, style: str | None = None) -> None:
+    """One line of the result; the text is taken as it is, never as markup."""
+    _console().print(text, style=style, markup=False)
+
+
+def print_note(text: str) -> None:
+    """One line that is not the result: progress, a hint."""
+    _console(stderr=True).print(text, markup=False)
+
+
+def print_error(text: str) -> None:
+    """What went wrong, on stderr."""
+    _console(stderr=True).print(f"error: {text}", style="red", markup=False)
+
+
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", right: Iterable[str] = ()
+) -> None:
+    """A table; columns named in `right` align right. Cells are taken as they are, never as markup."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    numeric = set(right)
+    table = Table(box=SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(_cell(cell)) for cell in row))
+    _console().print(table)
+
+
+def severity_text(severity: str) -> Any:
+    """The severity's word in its colour, as a table cell."""
+    from rich.text import Text
+
+    return Text(severity, style=SEVERITY_STYLES.get(severity, ""))
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    # A control character (an escape sequence in a file name, say) must not reach the terminal.
+    return "".join(char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in str(value))
+
+
+def print_json(result: object) -> None:
+    """The result as JSON with the dataclass's field names; non-finite numbers become null."""
+    sys.stdout.write(json.dumps(plain(result), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def plain(value: object) -> Any:
+    """`value` as what JSON knows: dictionaries, lists, text, numbers."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else None
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return str(value) if not isinstance(value, Path) else value.as_posix()
