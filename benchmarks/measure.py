@@ -1,0 +1,56 @@
+"""How benchmarks measure: each side in a process of its own, both in one run, and the ratio against its bound."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+OUT = Path(__file__).parent / "out"
+"""Generated data and results; ignored by git."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """What one process cost."""
+
+    seconds: float
+    """Wall time; what the process itself printed as `seconds=...` when it did, so that imports can be left out."""
+    peak_mb: float
+    """Largest resident set, MiB."""
+    output: str
+
+
+def run_process(*command: str, repeat: int = 1) -> Measurement:
+    """Runs `command` (a Python script when the first word ends in .py); of several runs, the fastest counts."""
+    words = (sys.executable, *command) if command[0].endswith(".py") else command
+    best: Measurement | None = None
+    for _ in range(repeat):
+        started = time.perf_counter()
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        output = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.perf_counter() - started
+        if process.returncode:
+            raise SystemExit(f"{' '.join(words)} exited with {process.returncode}\n{output}")
+        for line in output.splitlines():
+            if line.startswith("seconds="):
+                seconds = float(line.removeprefix("seconds="))
+        measured = Measurement(seconds=seconds, peak_mb=usage.ru_maxrss / 1024, output=output)
+        if best is None or measured.seconds < best.seconds:
+            best = measured
+    assert best is not None
+    return best
+
+
+def print_bound(title: str, value: float, bound: float, *, unit: str = "x", at_least: bool = False) -> bool:
+    """One line: the value, its bound and whether it holds."""
+    holds = value >= bound if at_least else value <= bound
+    relation = "at least" if at_least else "at most"
+    print(f"{'ok  ' if holds else 'MISS'}  {title:<72} {value:9.2f} {unit:<3} ({relation} {bound:g} {unit})", flush=True)
+    return holds
