@@ -1,0 +1,1 @@
+"""From a declared dataset to a version on disk, and back into memory."""

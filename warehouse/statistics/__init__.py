@@ -1,0 +1,1 @@
+"""Facts of relations and columns, and distances between them. Has never heard of datasets."""

@@ -1,0 +1,1 @@
+"""Suites of expectations, run by Great Expectations on DuckDB."""
