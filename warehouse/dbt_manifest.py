@@ -188,7 +188,7 @@ def _check_version(path: Path, metadata: dict[str, Any]) -> None:
     if number is None or int(number[1]) not in SUPPORTED_VERSIONS:
         raise BuildError(
             f"{path} was written by dbt {metadata.get('dbt_version', '(unknown)')} in a shape we do not know: {found}\n"
-            f"  known: v{SUPPORTED_VERSIONS[0]} to v{SUPPORTED_VERSIONS[-1]}; use the dbt-core that ml-warehouse asks for"
+            f"  known: v{SUPPORTED_VERSIONS[0]} to v{SUPPORTED_VERSIONS[-1]}; install dbt-core 1.11"
         )
 
 
