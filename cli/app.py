@@ -15,6 +15,9 @@ import typer
 from warehouse.errors import WarehouseError
 
 from . import console
+from .commands import builds
+
+BUILDS, DATASETS, REPORTS = "Builds", "Datasets", "Reports"
 
 app = typer.Typer(
     name="warehouse",
@@ -43,6 +46,12 @@ def set_up(
 ) -> None:
     """Turn a company's raw data into training sets that can be trusted."""
     context.obj = project
+
+
+app.command("build", rich_help_panel=BUILDS)(builds.build)
+app.command("builds", rich_help_panel=BUILDS)(builds.builds)
+app.command("publish", rich_help_panel=BUILDS)(builds.publish)
+app.command("rollback", rich_help_panel=BUILDS)(builds.rollback)
 
 
 def main() -> None:

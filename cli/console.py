@@ -14,6 +14,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from warehouse.builds import Listener
+    from warehouse.dbt_runner import NodeProgress
+    from warehouse.findings import Finding
+
 SEVERITY_STYLES = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 
 
@@ -99,3 +103,65 @@ def plain(value: object) -> Any:
     if isinstance(value, datetime | date):
         return value.isoformat()
     return str(value) if not isinstance(value, Path) else value.as_posix()
+
+
+def size_text(size: int) -> str:
+    """`size` bytes as people read it: 12.3 MiB."""
+    value = float(size)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TiB"
+
+
+def print_finding(finding: Finding) -> None:
+    """One finding: its severity in colour, what it is about, what to do."""
+    from rich.text import Text
+
+    text = Text.assemble(severity_text(finding.severity.value), f" {_cell(finding.subject)}: {_cell(finding.message)}")
+    if finding.advice:
+        text.append(f"\n  {_cell(finding.advice)}", style="dim")
+    _console().print(text)
+
+
+class BuildProgress:
+    """A build as it goes: a line per model on stdout, and on a terminal what is running now on stderr."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._out = _console()
+        self._status: Any = None
+
+    def __enter__(self) -> BuildProgress:
+        if not self._quiet and sys.stderr.isatty():
+            self._status = _console(stderr=True).status("starting")
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def listener(self) -> Listener:
+        """What the build calls."""
+        from warehouse.builds import Listener
+
+        return Listener(on_stage=self._show_stage, on_node=self._show_node)
+
+    def _show_stage(self, stage: str) -> None:
+        if self._status is not None:
+            self._status.update(stage)
+
+    def _show_node(self, progress: NodeProgress) -> None:
+        node = progress.node
+        if self._status is not None:
+            self._status.update(f"building: {progress.done} of {progress.total}")
+        is_bad = node.status not in ("success", "pass")
+        if self._quiet or (node.resource_type in ("test", "unit_test") and not is_bad):
+            return
+        rows = "" if node.rows is None else f"{node.rows:,} rows"
+        kind = node.materialized if node.resource_type == "model" else node.resource_type
+        style = {"warn": "yellow", "skipped": "dim"}.get(node.status, "red") if is_bad else None
+        line = f"{node.status:8} {kind:12} {node.name:40} {rows:>16} {node.seconds:8.2f} s"
+        self._out.print(line, style=style, markup=False)

@@ -69,7 +69,7 @@ def problem_list(title: str, problems: Iterable[str]) -> str:
 
 
 def suggestion(word: str, known: Sequence[str]) -> str:
-    """`did you mean 'x'?` for the closest known word, otherwise the known words themselves; empty when there are none."""
+    """`did you mean 'x'?` for the closest known word, otherwise the known words; empty when there are none."""
     close = get_close_matches(word, known, n=1, cutoff=0.6)
     if close:
         return f"did you mean {close[0]!r}?"

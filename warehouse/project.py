@@ -129,7 +129,9 @@ def read_settings(path: Path, environment: os._Environ[str] | dict[str, str]) ->
             problems.append(f"WAREHOUSE_{key.upper()} must be of type {types[key].__name__}, not {raw!r}")
     problems += [f"{key} must be 0 or more, not {values[key]}" for key in ("threads",) if values.get(key, 0) < 0]
     if values.get("keep_builds", 1) < 1:
-        problems.append(f"keep_builds must be 1 or more, not {values['keep_builds']}: the published build is one of them")
+        problems.append(
+            f"keep_builds must be 1 or more, not {values['keep_builds']}: the published build is one of them"
+        )
     if problems:
         raise ProjectError(problem_list(f"settings in {path} cannot be used:", problems))
     return Settings(**values)

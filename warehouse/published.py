@@ -67,5 +67,7 @@ def find_build(project: Project, build_id: str | None = None) -> BuildFiles:
             )
     known = build_ids(project)
     if build_id not in known:
-        raise ProjectError(f"there is no build {build_id!r}; {suggestion(build_id, known[::-1])}\n  list: warehouse builds")
+        raise ProjectError(
+            f"there is no build {build_id!r}; {suggestion(build_id, known[::-1])}\n  list: warehouse builds"
+        )
     return BuildFiles(id=build_id, path=project.builds_path / build_id)

@@ -63,7 +63,7 @@ def _first_line(error: BaseException) -> str:
 
 @contextmanager
 def storage_errors(action: str) -> Iterator[None]:
-    """Turns an `OSError` in the block (disk full, read-only, no permission) into a `StorageError` that says what to do."""
+    """Turns an `OSError` in the block (disk full, read-only) into a `StorageError` that says what to do."""
     try:
         yield
     except OSError as error:
@@ -179,8 +179,10 @@ def has_reader(path: Path) -> bool:
 
 
 @contextmanager
-def lock(path: Path, *, purpose: str) -> Iterator[None]:
+def lock(path: Path, *, purpose: str, timeout: float = 0.0) -> Iterator[None]:
     """Holds an exclusive lock between processes; the system frees it when its holder dies, however it dies.
+
+    Waits up to `timeout` seconds for it.
 
     Raises:
         LockedError: another process holds it; the message says which one and since when.
@@ -190,7 +192,7 @@ def lock(path: Path, *, purpose: str) -> Iterator[None]:
     holder = path.with_suffix(".holder.json")
     with storage_errors(f"lock {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        file_lock = FileLock(path, timeout=0)
+        file_lock = FileLock(path, timeout=timeout)
         try:
             file_lock.acquire()
         except Timeout as error:
@@ -210,4 +212,6 @@ def _describe_holder(path: Path) -> str:
         who = f"process {holder['pid']} on {holder['host']}, since {holder['started_at']}"
     except (OSError, ValueError, KeyError):
         who = "another process"
-    return f"{who}\n  wait for it to finish and run the same command again; the lock frees itself when that process ends"
+    return (
+        f"{who}\n  wait for it to finish and run the same command again; the lock frees itself when that process ends"
+    )

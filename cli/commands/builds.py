@@ -1,0 +1,134 @@
+"""`build`, `builds`, `publish`, `rollback`: make, list and switch builds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from warehouse.project import Project
+
+from .. import console
+
+if TYPE_CHECKING:
+    from warehouse.builds import Build
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def build(
+    context: typer.Context,
+    select: Annotated[
+        list[str] | None, typer.Option("--select", "-s", help="Build only these nodes (dbt's selection syntax).")
+    ] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="Leave these nodes out (dbt's selection syntax).")] = None,
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Make incremental models again from nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Build the warehouse with dbt, check it, and publish it when nothing critical stands.
+
+    Example: warehouse build --select +fct_flights
+    """
+    from warehouse.builds import build_warehouse
+
+    project = Project.find(context.obj)
+    with console.BuildProgress(quiet=as_json) as progress:
+        result = build_warehouse(
+            project,
+            now=datetime.now(UTC),
+            select=select or (),
+            exclude=exclude or (),
+            full_refresh=full_refresh,
+            listener=progress.listener(),
+        )
+    if as_json:
+        console.print_json(result)
+    else:
+        _print_build(project, result)
+    if not result.published:
+        raise typer.Exit(1)
+
+
+def _print_build(project: Project, result: Build) -> None:
+    for finding in result.findings:
+        console.print_finding(finding)
+    models = sum(node.resource_type in ("model", "seed", "snapshot") for node in result.nodes)
+    tests = sum(node.resource_type in ("test", "unit_test") for node in result.nodes)
+    expectations = sum(len(suite.expectations) for suite in result.validation.suites) if result.validation else 0
+    console.print_line()
+    console.print_line(f"{models} models, {tests} dbt tests, {expectations} expectations in {result.seconds:.1f} s")
+    if result.removed_builds:
+        console.print_line(f"removed {len(result.removed_builds)} old builds")
+    if result.published:
+        path = project.relative(project.current_path / "warehouse.duckdb")
+        console.print_line(f"published build {result.id}: {path}", style="green")
+    else:
+        console.print_line(f"build {result.id} is not published: a critical finding stands", style="red")
+        console.print_line(
+            f"look at it: warehouse validate --build {result.id}, or open {project.relative(result.path)}"
+        )
+
+
+def builds(context: typer.Context, as_json: Json = False) -> None:
+    """List the builds that are kept, newest first.
+
+    Example: warehouse builds
+    """
+    from warehouse.builds import list_builds
+
+    entries = list_builds(Project.find(context.obj))[::-1]
+    if as_json:
+        console.print_json(entries)
+        return
+    if not entries:
+        console.print_line("no build yet; make the first one with: warehouse build")
+        return
+    console.print_table(
+        ("build", "status", "published", "seconds", "size", "critical", "warnings", "commit"),
+        [
+            (
+                entry.id,
+                entry.status.value,
+                "<- current" if entry.published else "",
+                f"{entry.seconds:.1f}",
+                console.size_text(entry.bytes),
+                entry.critical_count,
+                entry.warning_count,
+                (entry.commit or "")[:10],
+            )
+            for entry in entries
+        ],
+        right=("seconds", "size", "critical", "warnings"),
+    )
+
+
+def publish(
+    context: typer.Context, build_id: Annotated[str, typer.Argument(metavar="BUILD", help="Id of a build that passed.")]
+) -> None:
+    """Publish a kept build that passed its checks.
+
+    Example: warehouse publish 20261123T101500Z
+    """
+    from warehouse.builds import publish
+
+    publish(Project.find(context.obj), build_id)
+    console.print_line(f"published build {build_id}", style="green")
+
+
+def rollback(
+    context: typer.Context,
+    build_id: Annotated[
+        str | None, typer.Argument(metavar="[BUILD]", help="Id to go back to; default: the one before.")
+    ] = None,
+) -> None:
+    """Publish an earlier build again; readers that are open keep what they opened.
+
+    Example: warehouse rollback
+    """
+    from warehouse.builds import roll_back
+
+    before, after = roll_back(Project.find(context.obj), now=datetime.now(UTC), build_id=build_id)
+    console.print_line(f"published build {after} again (was {before})", style="green")

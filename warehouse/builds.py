@@ -1,0 +1,337 @@
+"""Build, audit, publish: dbt into a private file, checks on it, one switch when nothing critical stands.
+
+    lock -> parse -> private file (empty, or a copy of the published one) -> dbt -> expectations -> record -> switch
+
+Readers are never blocked: nobody ever writes the file that they read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from warehouse import dbt_runner, records, retention, sources, storage
+from warehouse.dbt_manifest import DbtManifest, read_dbt_manifest
+from warehouse.dbt_runner import NodeProgress, NodeResult, Parsed
+from warehouse.dbt_tests import findings_of_tests
+from warehouse.errors import BuildError, WarehouseError
+from warehouse.findings import Finding, Severity, is_critical
+from warehouse.project import Project
+from warehouse.published import BuildFiles, find_build, published_id
+from warehouse.records import Record, Status
+from warehouse.sources import SourceState
+from warehouse.validation import Suite, ValidationResult, as_record, load_suites, run_suites
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """One finished build."""
+
+    id: str
+    path: Path
+    status: Status
+    published: bool
+    started_from: str | None
+    """The build whose copy it started from; None for an empty file."""
+    nodes: tuple[NodeResult, ...]
+    sources: tuple[SourceState, ...]
+    validation: ValidationResult | None
+    """None when dbt's own tests failed, so that there was nothing sound to validate."""
+    findings: tuple[Finding, ...]
+    removed_builds: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """Who wants to know how a build goes on; called from dbt's threads too."""
+
+    on_stage: Callable[[str], None] = lambda _: None
+    on_node: Callable[[NodeProgress], None] = lambda _: None
+
+
+def build_warehouse(
+    project: Project,
+    *,
+    now: datetime,
+    select: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    full_refresh: bool = False,
+    listener: Listener | None = None,
+) -> Build:
+    """Builds, checks and, when nothing critical stands, publishes.
+
+    A partial build (`select`, `exclude`), one with incremental models, and one with snapshots start from a copy of the
+    published build; every other one starts from an empty file.
+
+    Raises:
+        LockedError: another build is running.
+        BuildError: dbt could not parse or build the project; the published build stays as it was.
+        ValidationError: a suite cannot be run as written.
+        StorageError: the disk is full or cannot be written.
+    """
+    started = time.monotonic()
+    with storage.lock(project.warehouse_path / "build.lock", purpose="a build"):
+        retention.sweep_interrupted(project)
+        record = records.start_record(project, command="build", run_id=records.new_run_id(project, now), now=now)
+        options = {"select": list(select), "exclude": list(exclude), "full_refresh": full_refresh}
+        record = replace(record, details={"options": options})
+        records.write_record(project, record)
+        run = _Run(project, record, started, listener or Listener())
+        try:
+            return run.build(select=select, exclude=exclude, full_refresh=full_refresh)
+        except WarehouseError as error:
+            run.finish(Status.ERROR, error=str(error))
+            raise
+        except BaseException as error:
+            run.finish(Status.INTERRUPTED, error=f"{type(error).__name__}: {error}")
+            raise
+
+
+class _Run:
+    """One build on its way; `finish` writes its record."""
+
+    def __init__(self, project: Project, record: Record, started: float, listener: Listener) -> None:
+        self.project = project
+        self.record = record
+        self.files = BuildFiles(id=record.id, path=project.builds_path / record.id)
+        self._started = started
+        self._listener = listener
+
+    def build(self, *, select: Sequence[str], exclude: Sequence[str], full_refresh: bool) -> Build:
+        """The whole way, from parsing to the switch."""
+        # What can fail at once fails before anything is made: wrong suites, a project that dbt cannot parse.
+        suites = load_suites(self.project.expectations_path)
+        self._listener.on_stage("parsing")
+        parsed = dbt_runner.parse_project(self.project, log_path=self._log_path)
+        origin = self._origin(parsed, is_partial=bool(select or exclude), full_refresh=full_refresh)
+        self._prepare(origin)
+        manifest = read_dbt_manifest(self._target_path / "manifest.json")
+        source_states = sources.read_sources(self.project, manifest.sources.values())
+        self._listener.on_stage("building")
+        nodes = dbt_runner.run_build(
+            self.project,
+            parsed,
+            log_path=self._log_path,
+            select=select,
+            exclude=exclude,
+            full_refresh=full_refresh,
+            on_node=self._listener.on_node,
+        )
+        self._keep_artifacts()
+        self.record = replace(
+            self.record, details={**self.record.details, **_facts(self.files, manifest, nodes, source_states, origin)}
+        )
+        if error := dbt_runner.broken_nodes(nodes):
+            raise error
+        self._seal()
+        findings = findings_of_tests(self.project, self.files.database_path, nodes) + sources.changed_while_reading(
+            self.project, source_states
+        )
+        validation = None if is_critical(findings) else self._validate(suites)
+        findings += validation.findings if validation else (_not_validated(suites),) if suites else ()
+        status = Status.FAILED if is_critical(findings) else Status.PASSED
+        self.finish(status, findings=[asdict(finding) for finding in findings], validation=validation)
+        if status is Status.PASSED:
+            publish(self.project, self.files.id)
+        return Build(
+            id=self.files.id,
+            path=self.files.path,
+            status=status,
+            published=status is Status.PASSED,
+            started_from=origin.id if origin else None,
+            nodes=nodes,
+            sources=source_states,
+            validation=validation,
+            findings=findings,
+            removed_builds=retention.remove_old_builds(self.project),
+            seconds=time.monotonic() - self._started,
+        )
+
+    def finish(self, status: Status, *, validation: ValidationResult | None = None, **details: Any) -> None:
+        """Writes the record as it will stay."""
+        (self.project.warehouse_path / "building").unlink(missing_ok=True)
+        if validation is not None:
+            details["validation"] = as_record(validation)
+        self.record = replace(
+            self.record,
+            status=status,
+            seconds=time.monotonic() - self._started,
+            details={**self.record.details, **details},
+        )
+        records.write_record(self.project, self.record)
+
+    @property
+    def _target_path(self) -> Path:
+        return self.project.warehouse_path / "dbt"
+
+    @property
+    def _log_path(self) -> Path:
+        return self.project.warehouse_path / "logs" / self.record.id
+
+    def _origin(self, parsed: Parsed, *, is_partial: bool, full_refresh: bool) -> BuildFiles | None:
+        """The published build when this one must start from its copy."""
+        wants_copy = is_partial or parsed.keeps_history or (parsed.is_incremental and not full_refresh)
+        if is_partial and published_id(self.project) is None:
+            raise BuildError(
+                "nothing is published yet, and a partial build starts from the published one\n"
+                "  make the first build without --select and --exclude: warehouse build"
+            )
+        if not wants_copy or published_id(self.project) is None:
+            return None
+        return find_build(self.project)
+
+    def _prepare(self, origin: BuildFiles | None) -> None:
+        with storage.storage_errors(f"make {self.files.path}"):
+            self.files.path.mkdir(parents=True)
+        if origin is not None:
+            self._listener.on_stage("copying the published build")
+            storage.copy_file(origin.database_path, self.files.database_path)
+        # dbt always writes through this link: a path that changed would make it parse the whole project again.
+        storage.switch_link(self.project.warehouse_path / "building", self.files.path)
+
+    def _keep_artifacts(self) -> None:
+        """Keeps dbt's manifest and results with the build: they say how its tables were made."""
+        folder = self.files.dbt_manifest_path.parent
+        with storage.storage_errors(f"write {folder}"):
+            folder.mkdir()
+            for name in ("manifest.json", "run_results.json"):
+                shutil.copyfile(self._target_path / name, folder / name)
+                storage.sync_file(folder / name)
+
+    def _seal(self) -> None:
+        """Folds the write-ahead log into the file, makes it durable and read-only."""
+        connection = storage.connect(self.files.database_path, read_only=False)
+        try:
+            connection.execute("checkpoint")
+        finally:
+            connection.close()
+        with storage.storage_errors(f"seal {self.files.database_path}"):
+            storage.sync_file(self.files.database_path)
+            self.files.database_path.chmod(0o444)
+            storage.sync_folder(self.files.path)
+            storage.sync_folder(self.files.path.parent)
+
+    def _validate(self, suites: Sequence[Suite]) -> ValidationResult | None:
+        if not suites:
+            return None
+        self._listener.on_stage("validating")
+        settings = self.project.settings
+        return run_suites(
+            self.files.database_path, suites, memory_limit=settings.memory_limit, threads=settings.threads
+        )
+
+
+def publish(project: Project, build_id: str) -> None:
+    """Makes this build the one that readers open, in one atomic rename.
+
+    Raises:
+        ProjectError: there is no such build.
+        BuildError: the build did not pass.
+    """
+    files = find_build(project, build_id)
+    record = records.read_record(project, build_id)
+    if record is None or record.status is not Status.PASSED or not files.database_path.is_file():
+        status = record.status.value if record else "unknown"
+        raise BuildError(
+            f"build {build_id} cannot be published: its status is {status!r}\n  builds that can: warehouse builds"
+        )
+    with storage.lock(project.warehouse_path / "publish.lock", purpose="publishing", timeout=60):
+        storage.switch_link(project.current_path, files.path)
+
+
+def roll_back(project: Project, *, now: datetime, build_id: str | None = None) -> tuple[str, str]:
+    """Publishes an earlier build again: this one, or the newest passed one before the published one.
+
+    Waits for no running build; that one will publish its own when it passes. Returns the ids before and after.
+
+    Raises:
+        ProjectError: nothing is published, or there is no such build.
+        BuildError: there is no earlier build that passed.
+    """
+    current = find_build(project).id
+    if build_id is None:
+        earlier = [entry.id for entry in list_builds(project) if entry.id < current and entry.status is Status.PASSED]
+        if not earlier:
+            raise BuildError(f"no build before {current} has passed and is still kept\n  list: warehouse builds")
+        build_id = max(earlier)
+    publish(project, build_id)
+    record = records.start_record(project, command="rollback", run_id=records.new_run_id(project, now), now=now)
+    details = {"from": current, "to": build_id}
+    records.write_record(project, replace(record, status=Status.PASSED, details=details))
+    return current, build_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildEntry:
+    """One build in the list."""
+
+    id: str
+    status: Status
+    published: bool
+    started_at: str
+    seconds: float
+    started_from: str | None
+    bytes: int
+    """Size of its file; 0 when the file is gone."""
+    critical_count: int
+    warning_count: int
+    commit: str | None
+
+
+def list_builds(project: Project) -> list[BuildEntry]:
+    """Every build whose folder is kept, oldest first."""
+    current = published_id(project)
+    entries = []
+    for record in records.read_records(project):
+        files = BuildFiles(id=record.id, path=project.builds_path / record.id)
+        if record.command != "build" or not files.path.is_dir():
+            continue
+        severities = [finding.get("severity") for finding in record.details.get("findings", [])]
+        entries.append(
+            BuildEntry(
+                id=record.id,
+                status=record.status,
+                published=record.id == current,
+                started_at=record.started_at,
+                seconds=record.seconds,
+                started_from=record.details.get("started_from"),
+                bytes=files.database_path.stat().st_size if files.database_path.is_file() else 0,
+                critical_count=severities.count(Severity.CRITICAL.value),
+                warning_count=severities.count(Severity.WARNING.value),
+                commit=(record.git or {}).get("commit"),
+            )
+        )
+    return entries
+
+
+def _not_validated(suites: Sequence[Suite]) -> Finding:
+    return Finding(
+        severity=Severity.INFO,
+        check="expectation",
+        subject="all suites",
+        message=f"{len(suites)} suites were not run, since critical dbt tests failed",
+        advice="correct what the tests found, then build again",
+    )
+
+
+def _facts(
+    files: BuildFiles,
+    manifest: DbtManifest,
+    nodes: Sequence[NodeResult],
+    states: Sequence[SourceState],
+    origin: BuildFiles | None,
+) -> dict[str, Any]:
+    return {
+        "started_from": origin.id if origin else None,
+        "dbt_manifest_sha256": hashlib.sha256(files.dbt_manifest_path.read_bytes()).hexdigest(),
+        "dbt_project": manifest.project_name,
+        "sources": sources.sources_document(states),
+        "nodes": [asdict(node) for node in nodes],
+    }

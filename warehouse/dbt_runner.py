@@ -1,0 +1,300 @@
+"""Runs dbt in this process and returns what it did. Nothing else imports dbt.
+
+dbt takes two seconds to import, so it is imported inside the functions here. Its own printing is off: events arrive in
+a callback instead, and its debug log lies in the build's folder.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from warehouse.errors import BuildError, problem_list
+from warehouse.project import Project
+
+if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunnerResult
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_BROKEN = ("error", "runtime error", "partial success")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeResult:
+    """What dbt did with one model, test, seed or snapshot."""
+
+    unique_id: str
+    name: str
+    resource_type: str
+    """`model`, `seed`, `snapshot`, `test`, `unit_test`, ..."""
+    materialized: str
+    status: str
+    """dbt's word: `success`, `pass`, `warn`, `fail`, `error`, `skipped`, ..."""
+    seconds: float
+    message: str
+    failures: int | None
+    """Rows that a test returned."""
+    rows: int | None
+    """Rows of the table; None for what is not one."""
+    path: str
+    """The file that defines it, relative to the project."""
+    compiled_path: str
+    """The SQL that dbt made of it, relative to the project; empty when it made none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeProgress:
+    """One node has finished; `done` of `total` are through. `node` lacks message and failures."""
+
+    node: NodeResult
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """A parsed project, ready to run without parsing again."""
+
+    manifest: Any
+    """A `dbt.contracts.graph.manifest.Manifest`, whose types are too loose to check against."""
+
+    @property
+    def keeps_history(self) -> bool:
+        """Whether a snapshot exists: its rows cannot be made again from the sources."""
+        return any(node.resource_type == "snapshot" for node in self.manifest.nodes.values())
+
+    @property
+    def is_incremental(self) -> bool:
+        """Whether some model adds to what is there."""
+        return any(node.config.materialized == "incremental" for node in self.manifest.nodes.values())
+
+
+def parse_project(project: Project, *, log_path: Path) -> Parsed:
+    """Reads the dbt project; connects to no database.
+
+    Raises:
+        BuildError: dbt refuses it; the message is dbt's own, with its file.
+    """
+    _check_profile_folder(project)
+    with _environment(project):
+        outcome, errors = _invoke(["parse", *_arguments(project, log_path=log_path)])
+    if not outcome.success or outcome.result is None:
+        raise BuildError(
+            f"dbt cannot parse the project in {project.root}:\n{_reason(outcome, errors)}\n"
+            "  correct the file it names, then run the same command again"
+        )
+    return Parsed(manifest=outcome.result)
+
+
+def run_build(
+    project: Project,
+    parsed: Parsed,
+    *,
+    log_path: Path,
+    select: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    full_refresh: bool = False,
+    on_node: Callable[[NodeProgress], None] = lambda _: None,
+) -> tuple[NodeResult, ...]:
+    """Runs `dbt build` on the build target and returns every node's result, in the order of finishing.
+
+    The database is closed again when it returns. A node that failed is a result, not an exception.
+
+    Raises:
+        BuildError: dbt could not run at all: a wrong selection, a profile without the target, no database.
+    """
+    arguments = ["build", *_arguments(project, log_path=log_path)]
+    arguments += ["--select", *select] if select else []
+    arguments += ["--exclude", *exclude] if exclude else []
+    arguments += ["--full-refresh"] if full_refresh else []
+    listener = _Listener(parsed.manifest, on_node)
+    with _environment(project):
+        try:
+            outcome, errors = _invoke(arguments, manifest=parsed.manifest, on_event=listener)
+        finally:
+            _close_database()
+    results = getattr(outcome.result, "results", None)
+    if results is None:
+        raise BuildError(
+            f"dbt could not run: {_reason(outcome, errors)}\n  dbt's log: {project.relative(log_path / 'dbt.log')}"
+        )
+    if not results:
+        raise BuildError(
+            f"nothing to build: the selection {' '.join(select) or '(everything)'} matches no model\n"
+            "  list what can be selected with: dbt ls"
+        )
+    return tuple(_node_result(run.node, run, rows=listener.rows.get(run.node.unique_id)) for run in results)
+
+
+def dbt_version() -> str:
+    """The installed dbt's version, without importing it."""
+    from importlib.metadata import version
+
+    return version("dbt-core")
+
+
+def broken_nodes(results: Sequence[NodeResult]) -> BuildError | None:
+    """The error for models that dbt could not build; None when every one was built or skipped on purpose."""
+    broken = [result for result in results if result.status in _BROKEN]
+    if not broken:
+        return None
+    skipped = sum(result.status == "skipped" for result in results)
+    problems = [f"{result.resource_type} {result.name} ({result.path})\n{_clean(result.message)}" for result in broken]
+    advice = f"\n  {skipped} that depend on it were skipped" if skipped else ""
+    return BuildError(problem_list(f"dbt could not build {len(broken)} of {len(results)} nodes:", problems) + advice)
+
+
+class _Listener:
+    """Receives dbt's events, from its worker threads, and counts finished nodes."""
+
+    def __init__(self, manifest: Any, on_node: Callable[[NodeProgress], None]) -> None:
+        self.rows: dict[str, int] = {}
+        self._manifest = manifest
+        self._on_node = on_node
+        self._done = 0
+
+    def __call__(self, event: Any) -> None:
+        if event.info.name not in ("LogModelResult", "LogTestResult", "LogSeedResult", "LogSnapshotResult"):
+            return
+        info = event.data.node_info
+        node = self._manifest.nodes.get(info.unique_id) or self._manifest.unit_tests.get(info.unique_id)
+        if node is None:
+            return
+        rows = _table_rows(node) if node.config.materialized in ("table", "incremental", "seed", "snapshot") else None
+        if rows is not None:
+            self.rows[info.unique_id] = rows
+        self._done += 1
+        seconds = float(event.data.execution_time)
+        result = _node_result(node, None, status=info.node_status, seconds=seconds, rows=rows)
+        # dbt calls the number of nodes by two names.
+        total = int(getattr(event.data, "total", 0) or getattr(event.data, "num_models", 0))
+        try:
+            self._on_node(NodeProgress(node=result, done=self._done, total=total))
+        except OSError:
+            # Whoever watched has gone (`| head`); dbt would take that for a failure of the node.
+            self._on_node = lambda _: None
+
+
+def _table_rows(node: Any) -> int | None:
+    """The table's row count from DuckDB's catalog, asked through dbt's own connection: no other could open the file."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    connection = getattr(DuckDBConnectionManager._ENV, "conn", None)
+    if connection is None:
+        return None
+    cursor = connection.cursor()
+    try:
+        row = cursor.execute(
+            "select estimated_size from duckdb_tables() where schema_name = ? and table_name = ?",
+            [node.schema, node.alias],
+        ).fetchone()
+    finally:
+        cursor.close()
+    return int(row[0]) if row else None
+
+
+def _node_result(
+    node: Any, run: Any | None, *, rows: int | None, status: str | None = None, seconds: float | None = None
+) -> NodeResult:
+    return NodeResult(
+        unique_id=node.unique_id,
+        name=node.name,
+        resource_type=str(node.resource_type.value),
+        materialized=getattr(node.config, "materialized", "") or "",
+        status=status or str(getattr(run.status, "value", run.status) if run else ""),
+        seconds=round(seconds if seconds is not None else (run.execution_time if run else 0.0), 3),
+        message=_clean(str(run.message or "")) if run else "",
+        failures=run.failures if run else None,
+        rows=rows,
+        path=node.original_file_path,
+        compiled_path=str(getattr(node, "compiled_path", None) or ""),
+    )
+
+
+def _invoke(
+    arguments: list[str], *, manifest: Any = None, on_event: Callable[[Any], None] = lambda _: None
+) -> tuple[dbtRunnerResult, list[str]]:
+    """Runs one dbt command; returns its outcome and the messages of its error events."""
+    from dbt.cli.main import dbtRunner
+
+    errors: list[str] = []
+
+    def receive(event: Any) -> None:
+        if event.info.level == "error":
+            errors.append(_clean(event.info.msg))
+        on_event(event)
+
+    outcome = dbtRunner(manifest=manifest, callbacks=[receive]).invoke(arguments)
+    if isinstance(outcome.exception, KeyboardInterrupt | SystemExit):
+        raise outcome.exception
+    return outcome, errors
+
+
+def _arguments(project: Project, *, log_path: Path) -> list[str]:
+    return [
+        *("--project-dir", str(project.root), "--profiles-dir", str(project.root)),
+        *("--target", project.settings.dbt_target),
+        # One target folder for all builds, so that dbt parses only what has changed since the last one.
+        *("--target-path", str(project.warehouse_path / "dbt")),
+        *("--log-path", str(log_path), "--log-level", "none", "--no-use-colors", "--no-send-anonymous-usage-stats"),
+    ]
+
+
+@contextmanager
+def _environment(project: Project) -> Iterator[None]:
+    """What profiles.yml and the sources read; the same paths each time, as a change makes dbt parse everything again."""
+    values: Mapping[str, str] = {
+        "WAREHOUSE_BUILD_PATH": str(project.warehouse_path / "building"),
+        "WAREHOUSE_ROOT": str(project.root),
+    }
+    before = {name: os.environ.get(name) for name in values}
+    folder = Path.cwd()
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        os.chdir(folder)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _close_database() -> None:
+    """Closes what dbt-duckdb keeps open for the process, so that the file can be opened read-only and moved."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.adapters.factory import cleanup_connections, reset_adapters
+
+    cleanup_connections()
+    environment = DuckDBConnectionManager._ENV
+    if environment is not None and environment.conn is not None:
+        environment.conn.close()
+        environment.conn = None
+    DuckDBConnectionManager.close_all_connections()
+    reset_adapters()
+
+
+def _check_profile_folder(project: Project) -> None:
+    if not (project.root / "profiles.yml").is_file():
+        raise BuildError(
+            f"no profiles.yml in {project.root}\n"
+            f"  it needs the target {project.settings.dbt_target!r} with type: duckdb and path: "
+            "\"{{ env_var('WAREHOUSE_BUILD_PATH') }}/warehouse.duckdb\""
+        )
+
+
+def _reason(outcome: dbtRunnerResult, errors: Sequence[str]) -> str:
+    """The explanation dbt gives; the same text often comes as exception and as event."""
+    texts = [_clean(str(outcome.exception))] if outcome.exception else []
+    texts += [error for error in errors if error and not any(error in text or text in error for text in texts)]
+    return "\n".join(f"  {line}" for text in texts or ["no reason given"] for line in text.splitlines() if line.strip())
+
+
+def _clean(text: str) -> str:
+    return _ANSI.sub("", text).strip()

@@ -1,0 +1,164 @@
+"""Records of runs: one JSON file per run under `runs/`, the history that `read_json` can query.
+
+A record is written when its run starts (`running`) and again when it ends. Whether a build is *published* is never in
+its record: the `current` link alone says that.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from warehouse import storage
+from warehouse.project import Project
+from warehouse.published import BUILD_ID
+
+_TOOLS = ("ml-warehouse", "duckdb", "dbt-core", "dbt-duckdb", "great-expectations")
+
+
+class Status(StrEnum):
+    """How a run ended."""
+
+    RUNNING = "running"
+    PASSED = "passed"
+    """Done, and no critical finding stands."""
+    FAILED = "failed"
+    """Done, and a critical finding stands."""
+    ERROR = "error"
+    """Could not be done."""
+    INTERRUPTED = "interrupted"
+    """Its process died; noticed by the next run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One run, as it is on disk. `details` depend on the command."""
+
+    id: str
+    command: str
+    status: Status
+    started_at: str
+    """UTC, ISO 8601."""
+    seconds: float = 0.0
+    by: Mapping[str, Any] = field(default_factory=dict)
+    """User, host, process."""
+    git: Mapping[str, Any] | None = None
+    """`commit` and whether the work tree was `dirty`; None outside a repository."""
+    tools: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_document(self) -> dict[str, Any]:
+        """The JSON document: the fields, with the details beside them."""
+        return {
+            "id": self.id,
+            "command": self.command,
+            "status": self.status.value,
+            "started_at": self.started_at,
+            "seconds": round(self.seconds, 3),
+            "by": dict(self.by),
+            "git": None if self.git is None else dict(self.git),
+            "tools": dict(self.tools),
+            **self.details,
+        }
+
+
+def new_run_id(project: Project, now: datetime) -> str:
+    """An id that sorts by time, `20261123T101500Z`; a number follows when that second is taken.
+
+    A clock that jumped back still gives an id after every one on disk, so that the newest run sorts last.
+    """
+    stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    taken = run_ids(project)
+    newest = taken[-1].partition("-")[0] if taken else ""
+    stamp = max(stamp, newest)
+    numbers = [int(run.partition("-")[2] or 1) for run in taken if run.partition("-")[0] == stamp]
+    return f"{stamp}-{max(numbers) + 1:04d}" if numbers else stamp
+
+
+def start_record(project: Project, *, command: str, run_id: str, now: datetime) -> Record:
+    """A record of a run that starts now: by whom, from which commit, with which tools."""
+    return Record(
+        id=run_id,
+        command=command,
+        status=Status.RUNNING,
+        started_at=now.astimezone(UTC).isoformat(timespec="seconds"),
+        by={"user": _user(), "host": socket.gethostname(), "pid": os.getpid()},
+        git=git_state(project.root),
+        tools={name: installed for name in _TOOLS if (installed := _installed_version(name))},
+    )
+
+
+def write_record(project: Project, record: Record) -> Path:
+    """Writes the record, whole or not at all, and returns its path.
+
+    Raises:
+        StorageError: the disk is full or the folder cannot be written.
+    """
+    path = record_path(project, record.id)
+    storage.write_json(path, record.as_document())
+    return path
+
+
+def record_path(project: Project, run_id: str) -> Path:
+    """Where the record of this run lies."""
+    return project.runs_path / f"{run_id}.json"
+
+
+def read_record(project: Project, run_id: str) -> Record | None:
+    """The record of this run; None when there is none that can be read."""
+    try:
+        document = json.loads(record_path(project, run_id).read_text(encoding="utf-8"))
+        own = {name: document.pop(name) for name in ("id", "command", "started_at", "seconds", "by", "git", "tools")}
+        return Record(**own, status=Status(document.pop("status")), details=document)
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def read_records(project: Project) -> list[Record]:
+    """Every record on disk, oldest first; files that are not records are passed over."""
+    return [record for run in run_ids(project) if (record := read_record(project, run)) is not None]
+
+
+def run_ids(project: Project) -> list[str]:
+    """Ids of all recorded runs, oldest first."""
+    return sorted(path.stem for path in project.runs_path.glob("*.json") if BUILD_ID.fullmatch(path.stem))
+
+
+def git_state(root: Path) -> dict[str, Any] | None:
+    """The commit that `root` is at and whether anything in it differs; None without git or outside a repository."""
+
+    def ask(*words: str) -> str | None:
+        try:
+            answer = subprocess.run(
+                ["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10, check=True
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return answer.stdout.strip()
+
+    commit = ask("rev-parse", "HEAD")
+    return None if commit is None else {"commit": commit, "dirty": bool(ask("status", "--porcelain", "--", "."))}
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container whose user id has no name
+        return str(os.getuid())
+
+
+def _installed_version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
