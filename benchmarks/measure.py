@@ -52,5 +52,7 @@ def print_bound(title: str, value: float, bound: float, *, unit: str = "x", at_l
     """One line: the value, its bound and whether it holds."""
     holds = value >= bound if at_least else value <= bound
     relation = "at least" if at_least else "at most"
-    print(f"{'ok  ' if holds else 'MISS'}  {title:<72} {value:9.2f} {unit:<3} ({relation} {bound:g} {unit})", flush=True)
+    print(
+        f"{'ok  ' if holds else 'MISS'}  {title:<72} {value:9.2f} {unit:<3} ({relation} {bound:g} {unit})", flush=True
+    )
     return holds

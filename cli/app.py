@@ -15,9 +15,9 @@ import typer
 from warehouse.errors import WarehouseError
 
 from . import console
-from .commands import builds
+from .commands import builds, projects
 
-BUILDS, DATASETS, REPORTS = "Builds", "Datasets", "Reports"
+PROJECT, BUILDS, DATASETS, REPORTS = "Project", "Builds", "Datasets", "Reports"
 
 app = typer.Typer(
     name="warehouse",
@@ -48,6 +48,8 @@ def set_up(
     context.obj = project
 
 
+app.command("init", rich_help_panel=PROJECT)(projects.init)
+app.command("status", rich_help_panel=PROJECT)(projects.status)
 app.command("build", rich_help_panel=BUILDS)(builds.build)
 app.command("builds", rich_help_panel=BUILDS)(builds.builds)
 app.command("publish", rich_help_panel=BUILDS)(builds.publish)

@@ -33,17 +33,17 @@ def _console(*, stderr: bool = False) -> Console:
 
 def print_line(text: str = "", *, style: str | None = None) -> None:
     """One line of the result; the text is taken as it is, never as markup."""
-    _console().print(text, style=style, markup=False)
+    _console().print(_safe(text), style=style, markup=False)
 
 
 def print_note(text: str) -> None:
     """One line that is not the result: progress, a hint."""
-    _console(stderr=True).print(text, markup=False)
+    _console(stderr=True).print(_safe(text), markup=False)
 
 
 def print_error(text: str) -> None:
     """What went wrong, on stderr."""
-    _console(stderr=True).print(f"error: {text}", style="red", markup=False)
+    _console(stderr=True).print(f"error: {_safe(text)}", style="red", markup=False)
 
 
 def print_table(
@@ -57,7 +57,7 @@ def print_table(
     numeric = set(right)
     table = Table(box=SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
     for column in columns:
-        table.add_column(column, justify="right" if column in numeric else "left", overflow="fold")
+        table.add_column(Text(column), justify="right" if column in numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(_cell(cell)) for cell in row))
     _console().print(table)
@@ -77,8 +77,12 @@ def _cell(value: object) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:.4g}"
-    # A control character (an escape sequence in a file name, say) must not reach the terminal.
-    return "".join(char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in str(value))
+    return _safe(str(value))
+
+
+def _safe(text: str) -> str:
+    """The text without control characters: an escape sequence in a file name, say, must not reach the terminal."""
+    return "".join(char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def print_json(result: object) -> None:
@@ -119,9 +123,9 @@ def print_finding(finding: Finding) -> None:
     """One finding: its severity in colour, what it is about, what to do."""
     from rich.text import Text
 
-    text = Text.assemble(severity_text(finding.severity.value), f" {_cell(finding.subject)}: {_cell(finding.message)}")
+    text = Text.assemble(severity_text(finding.severity.value), f" {_safe(finding.subject)}: {_safe(finding.message)}")
     if finding.advice:
-        text.append(f"\n  {_cell(finding.advice)}", style="dim")
+        text.append(f"\n  {_safe(finding.advice)}", style="dim")
     _console().print(text)
 
 

@@ -144,7 +144,8 @@ def _tool_table(path: Path) -> dict[str, Any]:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProjectError(f"{path} is not valid TOML: {error}") from error
-    table = document.get("tool", {}).get("warehouse", {})
+    tool = document.get("tool", {})
+    table = tool.get("warehouse", {}) if isinstance(tool, dict) else tool
     if not isinstance(table, dict):
         raise ProjectError(f"{path}: [tool.warehouse] must be a table, not {table!r}")
     return table

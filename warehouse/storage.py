@@ -192,7 +192,7 @@ def lock(path: Path, *, purpose: str, timeout: float = 0.0) -> Iterator[None]:
     holder = path.with_suffix(".holder.json")
     with storage_errors(f"lock {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        file_lock = FileLock(path, timeout=timeout)
+        file_lock = FileLock(str(path), timeout=timeout)
         try:
             file_lock.acquire()
         except Timeout as error:

@@ -1,0 +1,56 @@
+# What people type. Everything runs in .venv, which the first target that needs it makes.
+PYTHON ?= python3
+BIN := .venv/bin
+# Pinned versions of everything, so that every machine tests the same; a user's own environment is free to differ.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help quickstart install check test bench clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+quickstart: .venv/core ## Build, check and publish the example warehouse, export two datasets, report drift
+	@echo "==> warehouse build"
+	@$(BIN)/warehouse build
+	@echo; echo "==> warehouse export late_arrivals"
+	@$(BIN)/warehouse export late_arrivals
+	@echo; echo "==> warehouse export turnaround"
+	@$(BIN)/warehouse export turnaround
+	@echo; echo "==> warehouse drift late_arrivals"
+	@$(BIN)/warehouse drift late_arrivals
+	@echo; echo "Done. Look at them:"
+	@$(BIN)/warehouse status
+
+install: .venv/dev ## Make .venv with everything that tests and checks need
+
+check: .venv/dev ## Format, lint, type-check, run the fast tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy warehouse cli
+	$(BIN)/python -m pytest -q -m "not slow"
+
+test: .venv/dev ## Run all the tests
+	$(BIN)/python -m pytest
+
+bench: .venv/bench ## Measure speed and memory against peers and floors, as ratios
+	$(BIN)/python benchmarks/run.py
+
+clean: ## Delete generated state, caches and .venv
+	rm -rf .venv build dist target logs *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis benchmarks/out
+	find var -mindepth 1 ! -name .gitkeep ! -path var/dev -delete
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+
+.venv/core: .venv/bin/python pyproject.toml constraints.txt
+	$(INSTALL) --editable .
+	@touch $@
+
+.venv/dev: .venv/bin/python pyproject.toml constraints.txt
+	$(INSTALL) --editable '.[dev]'
+	@touch $@ .venv/core
+
+.venv/bench: .venv/dev
+	$(INSTALL) --editable '.[bench]'
+	@touch $@

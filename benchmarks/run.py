@@ -1,0 +1,24 @@
+"""Runs every benchmark, one after the other, and fails when a bound is missed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+TOPICS = ("startup", "build", "validation", "export", "drift")
+
+
+def main() -> int:
+    """Exit 1 when any topic missed a bound."""
+    missed = []
+    for topic in TOPICS:
+        print(f"\n== {topic}", flush=True)
+        if subprocess.run([sys.executable, str(Path(__file__).with_name(f"{topic}.py"))]).returncode:
+            missed.append(topic)
+    print(f"\nmissed: {', '.join(missed)}" if missed else "\nall bounds hold")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

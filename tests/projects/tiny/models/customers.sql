@@ -1,0 +1,1 @@
+{{ config(materialized='table') }} select customer, sum(amount) as amount from {{ ref('orders') }} group by customer

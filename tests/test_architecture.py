@@ -1,0 +1,142 @@
+"""Imports go one way, heavy libraries stay out of start-up, and every import is declared."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FILES = sorted([*ROOT.glob("warehouse/**/*.py"), *ROOT.glob("cli/**/*.py")])
+
+# Which area may import which; the way of the data through the code is one straight line.
+ARROWS: dict[str, set[str]] = {
+    "errors": set(),
+    "findings": set(),
+    "sql": {"errors"},
+    "project": {"errors"},
+    "published": {"errors", "project"},
+    "storage": {"errors", "sql", "project"},
+    "engine": {"errors", "sql", "storage"},
+    "records": {"errors", "project", "published", "storage"},
+    "dbt_manifest": {"errors", "project"},
+    "dbt_runner": {"errors", "project", "storage"},
+    "dbt_tests": {"errors", "findings", "sql", "project", "storage", "engine", "dbt_runner"},
+    "sources": {"errors", "findings", "sql", "project", "storage", "engine", "dbt_manifest"},
+    "retention": {"errors", "project", "published", "storage", "records"},
+    "validation": {"errors", "findings", "sql", "project", "published", "storage", "engine"},
+    "statistics": {"errors", "sql", "engine"},
+    "datasets": {
+        *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
+        "statistics",
+    },
+    "checks": {"errors", "findings", "sql", "engine", "statistics", "datasets"},
+    "reports": {"errors", "findings", "statistics", "datasets", "checks"},
+    "builds": {
+        *("errors", "findings", "project", "published", "storage", "records", "dbt_manifest", "dbt_runner"),
+        *("dbt_tests", "sources", "retention", "validation"),
+    },
+}
+OWNERS = {
+    "dbt": {"dbt_runner"},
+    "great_expectations": {"validation"},
+    "sqlalchemy": {"validation"},
+    "jinja2": {"reports"},
+    "typer": {"cli"},
+    "rich": {"cli"},
+    "filelock": {"storage"},
+}
+HEAVY = (
+    "dbt",
+    "great_expectations",
+    "pandas",
+    "scipy",
+    "polars",
+    "duckdb",
+    "numpy",
+    "pydantic",
+    "sqlalchemy",
+    "jinja2",
+)
+
+
+def area(path: Path) -> str:
+    """The first part of a module's name below `warehouse`; `cli` for the command line."""
+    relative = path.relative_to(ROOT)
+    if relative.parts[0] == "cli":
+        return "cli"
+    return relative.parts[1].removesuffix(".py")
+
+
+def imported_modules(path: Path) -> Iterator[tuple[str, int]]:
+    """Every module that the file names in an import, also inside functions, with its line."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node.lineno
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            if node.module == "warehouse":
+                for alias in node.names:
+                    yield f"warehouse.{alias.name}", node.lineno
+            else:
+                yield node.module, node.lineno
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_follow_the_arrows(path: Path) -> None:
+    own = area(path)
+    if own == "__init__":
+        return
+    for module, line in imported_modules(path):
+        first, *rest = module.split(".")
+        if first == "warehouse" and rest and own != "cli":
+            assert rest[0] == own or rest[0] in ARROWS[own], f"{path}:{line} {own} must not import {module}"
+        if first in OWNERS:
+            assert own in OWNERS[first], f"{path}:{line} only {OWNERS[first]} may import {first}"
+
+
+def test_only_storage_connects_renames_and_makes_temporary_files() -> None:
+    for path in FILES:
+        if area(path) == "storage":
+            continue
+        text = path.read_text(encoding="utf-8")
+        assert "duckdb.connect(" not in text, path
+        assert "import tempfile" not in text, path
+
+
+def test_files_stay_small() -> None:
+    for path in FILES:
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, path
+
+
+def test_every_import_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    requirements = [
+        *project["dependencies"],
+        *(line for extra in project["optional-dependencies"].values() for line in extra),
+    ]
+    declared = {re.split(r"[\[<>=!~ ]", line)[0].replace("-", "_").lower() for line in requirements}
+    names = {"dbt": "dbt_core", "yaml": "pyyaml"}
+    for path in FILES:
+        for module, line in imported_modules(path):
+            first = module.split(".")[0]
+            if first == "warehouse" or first in sys.stdlib_module_names:
+                continue
+            assert names.get(first, first).lower() in declared, f"{path}:{line} {first} is not in pyproject.toml"
+
+
+def test_help_loads_nothing_heavy() -> None:
+    script = (
+        "import sys\nsys.argv = ['warehouse', '--help']\nfrom warehouse.cli.app import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        f"print('LOADED', [name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+
+    assert output.splitlines()[-1] == "LOADED []"

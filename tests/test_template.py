@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from warehouse.project import Project
+
+
+def test_init_writes_a_project_with_the_example_and_its_data(tmp_path: Path, run: Callable[..., Any]) -> None:
+    folder = tmp_path / "my warehouse"
+
+    outcome = run("init", str(folder))
+
+    assert outcome.code == 0
+    assert f"cd {folder} && warehouse build" in outcome.out.splitlines()[-1]
+    assert Project.find(folder).settings.split_salt == "company"
+    assert (folder / "data/nycflights13/flights/2013-12.parquet").is_file()
+    assert (folder / "models").is_dir()
+
+
+def test_init_overwrites_nothing(project: Project, run: Callable[..., Any]) -> None:
+    before = (project.root / "dbt_project.yml").read_text()
+
+    outcome = run("init", str(project.root))
+
+    assert outcome.code == 2
+    assert "dbt_project.yml" in outcome.err
+    assert (project.root / "dbt_project.yml").read_text() == before
+
+
+def test_status_of_a_new_project_names_the_next_command(project: Project, run: Callable[..., Any]) -> None:
+    assert run("status").out == "warehouse  not built yet: warehouse build\n"
