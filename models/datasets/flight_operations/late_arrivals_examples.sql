@@ -1,0 +1,99 @@
+with flights as (
+
+    select * from {{ ref('fct_flights') }}
+
+),
+
+recent_departures as (
+
+    select * from {{ ref('int_departures_averaged') }}
+
+),
+
+planes as (
+
+    select * from {{ ref('dim_planes') }}
+
+),
+
+weather_hours as (
+
+    select * from {{ ref('fct_weather_hours') }}
+
+),
+
+-- Without an arrival delay there is no label: such flights stay in fct_flights and are no examples.
+labelled_flights as (
+
+    select
+        *,
+        {{ utc_to_local('scheduled_departure_at', "'America/New_York'") }} as scheduled_departure_local_at,
+    from flights
+    where flight_outcome = 'arrived'
+
+),
+
+-- What the same plane did before. How late it arrived counts only when that was over by the time it left New York.
+labelled_flights_with_previous as (
+
+    select
+        labelled_flights.*,
+        date_diff('minute', previous_flights.departed_at, labelled_flights.departed_at)
+            as minutes_since_previous_departure,
+        previous_flights.departure_delay_minutes as previous_departure_delay_minutes,
+        case
+            when previous_flights.arrived_at <= labelled_flights.departed_at
+                then previous_flights.arrival_delay_minutes
+        end as previous_arrival_delay_minutes,
+    from labelled_flights
+    left join flights as previous_flights
+        on labelled_flights.previous_flight_id = previous_flights.flight_id
+
+)
+
+select
+    examples.flight_id,
+    examples.tail_number,
+    examples.carrier,
+    examples.origin,
+    examples.destination,
+    planes.manufacturer,
+    planes.engine_type,
+    examples.arrival_delay_minutes > 15 as is_late,
+    examples.has_known_plane,
+    weather_hours.weather_hour_id is not null as has_weather,
+    isodow(examples.scheduled_departure_local_at)::integer as scheduled_day_of_week,
+    hour(examples.scheduled_departure_local_at)::integer as scheduled_departure_hour,
+    date_diff('minute', examples.scheduled_departure_at, examples.scheduled_arrival_at)::integer
+        as scheduled_elapsed_minutes,
+    examples.distance_miles,
+    examples.departure_delay_minutes,
+    examples.minutes_since_previous_departure::integer as minutes_since_previous_departure,
+    examples.previous_departure_delay_minutes,
+    examples.previous_arrival_delay_minutes,
+    recent_departures.departures_last_hour_count::integer as departures_last_hour_count,
+    recent_departures.mean_departure_delay_last_hour_minutes,
+    planes.seat_count,
+    planes.engine_count,
+    (year(examples.scheduled_on) - planes.built_in_year)::integer as plane_age_years,
+    weather_hours.temperature_fahrenheit,
+    weather_hours.dew_point_fahrenheit,
+    weather_hours.relative_humidity_percent,
+    weather_hours.wind_direction_degrees,
+    weather_hours.wind_speed_miles_per_hour,
+    weather_hours.wind_gust_miles_per_hour,
+    weather_hours.precipitation_inches,
+    weather_hours.pressure_millibars,
+    weather_hours.visibility_miles,
+    examples.arrival_delay_minutes,
+    examples.scheduled_on,
+    examples.departed_at,
+from labelled_flights_with_previous as examples
+left join recent_departures
+    on examples.flight_id = recent_departures.flight_id
+left join planes
+    on examples.tail_number = planes.tail_number
+-- A reading may be as late as the end of its hour, so the last one known at departure is that of the hour before.
+left join weather_hours
+    on examples.origin = weather_hours.airport_code
+    and date_trunc('hour', examples.departed_at) - interval 1 hour = weather_hours.hour_starts_at
