@@ -21,6 +21,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A tiny dbt project, copied fresh; the working directory is in it."""
     root = tmp_path / "a project"
     shutil.copytree(PROJECTS / "tiny", root)
+    (root / "expectations").mkdir()
     monkeypatch.chdir(root)
     return Project.find(root)
 

@@ -25,7 +25,7 @@ ARROWS: dict[str, set[str]] = {
     "storage": {"errors", "sql", "project"},
     "engine": {"errors", "sql", "storage"},
     "records": {"errors", "project", "published", "storage"},
-    "dbt_manifest": {"errors", "project"},
+    "dbt_manifest": {"errors", "project", "storage"},
     "dbt_runner": {"errors", "project", "storage"},
     "dbt_tests": {"errors", "findings", "sql", "project", "storage", "engine", "dbt_runner"},
     "sources": {"errors", "findings", "sql", "project", "storage", "engine", "dbt_manifest"},

@@ -17,6 +17,7 @@ import pytest
 
 from warehouse import storage
 from warehouse.builds import Build, build_warehouse, list_builds, roll_back
+from warehouse.dbt_manifest import read_dbt_manifest
 from warehouse.errors import BuildError, LockedError, ProjectError, StorageError, ValidationError
 from warehouse.project import Project
 from warehouse.published import find_build, published_id
@@ -133,6 +134,8 @@ def test_a_partial_build_starts_from_a_copy_and_keeps_the_rest(project: Project)
     result = build(project, select=["orders"])
 
     assert result.started_from == first.id
+    manifest = read_dbt_manifest(find_build(project).dbt_manifest_path)
+    assert all(model.compiled_code for model in manifest.models.values())
     path = find_build(project).database_path
     assert query(path, "select sum(amount) from orders") == [(120,)]
     assert query(path, "select sum(amount) from customers") == [(60,)]
@@ -357,6 +360,7 @@ def test_commands_say_what_they_did_and_exit_as_documented(project: Project, run
     assert "unique_stg_orders_order_id" in failed.out
     assert "is not published" in failed.out
 
+    edit(project, "data/orders.csv", "1,bob", "2,bob")
     edit(project, "models/orders.sql", "select *", "select * frm")
     broken = run("build")
     assert broken.code == 2

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from warehouse import dbt_runner, records, retention, sources, storage
-from warehouse.dbt_manifest import DbtManifest, read_dbt_manifest
+from warehouse.dbt_manifest import DbtManifest, carry_compiled_code, read_dbt_manifest
 from warehouse.dbt_runner import NodeProgress, NodeResult, Parsed
 from warehouse.dbt_tests import findings_of_tests
 from warehouse.errors import BuildError, WarehouseError
@@ -124,7 +124,7 @@ class _Run:
             full_refresh=full_refresh,
             on_node=self._listener.on_node,
         )
-        self._keep_artifacts()
+        self._keep_artifacts(origin)
         self.record = replace(
             self.record, details={**self.record.details, **_facts(self.files, manifest, nodes, source_states, origin)}
         )
@@ -196,7 +196,7 @@ class _Run:
         # dbt always writes through this link: a path that changed would make it parse the whole project again.
         storage.switch_link(self.project.warehouse_path / "building", self.files.path)
 
-    def _keep_artifacts(self) -> None:
+    def _keep_artifacts(self, origin: BuildFiles | None) -> None:
         """Keeps dbt's manifest and results with the build: they say how its tables were made."""
         folder = self.files.dbt_manifest_path.parent
         with storage.storage_errors(f"write {folder}"):
@@ -204,6 +204,8 @@ class _Run:
             for name in ("manifest.json", "run_results.json"):
                 shutil.copyfile(self._target_path / name, folder / name)
                 storage.sync_file(folder / name)
+        if origin is not None:
+            carry_compiled_code(self.files.dbt_manifest_path, origin.dbt_manifest_path)
 
     def _seal(self) -> None:
         """Folds the write-ahead log into the file, makes it durable and read-only."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from warehouse import storage
 from warehouse.errors import BuildError, problem_list
 
 SUPPORTED_VERSIONS = range(11, 13)
@@ -335,3 +336,17 @@ def _joined(value: object) -> str | None:
     if isinstance(value, list):
         return ", ".join(str(item) for item in value) or None
     return None if value is None else str(value)
+
+
+def carry_compiled_code(path: Path, origin_path: Path) -> None:
+    """Gives nodes that this run of dbt did not compile the SQL that made their tables, from the origin's manifest.
+
+    A partial build starts from a copy of another one: tables that it did not make again come from there, with the
+    columns and the code of that time.
+    """
+    document, origin = _read_json(path), _read_json(origin_path)
+    for unique_id, node in document.get("nodes", {}).items():
+        earlier = origin.get("nodes", {}).get(unique_id)
+        if earlier and not node.get("compiled_code") and earlier.get("compiled_code"):
+            node["compiled_code"] = earlier["compiled_code"]
+    storage.write_json(path, document)
