@@ -179,7 +179,7 @@ def test_a_failing_expectation_holds_the_build_back(project: Project) -> None:
     (project.root / "expectations/orders.yml").write_text(
         "expectations:\n"
         "  - {type: expect_table_row_count_to_be_between, min_value: 10, severity: critical, reason: ten a day}\n"
-        "  - {type: expect_column_values_to_be_between, column: amount, max_value: 5, severity: warning, reason: small}\n"
+        "  - {type: expect_column_values_to_be_between, column: amount, max_value: 5, severity: warning, reason: s}\n"
     )
 
     result = build(project)

@@ -50,7 +50,7 @@ def test_a_malformed_settings_file_is_named(tmp_path: Path, content: str) -> Non
     path = tmp_path / "pyproject.toml"
     path.write_text(content)
 
-    with pytest.raises(ProjectError, match="pyproject.toml"):
+    with pytest.raises(ProjectError, match=r"pyproject\.toml"):
         read_settings(path, {})
 
 

@@ -91,7 +91,8 @@ def test_an_open_reader_in_another_process_is_seen(tmp_path: Path) -> None:
         [
             sys.executable,
             "-c",
-            "import duckdb, sys\nc = duckdb.connect(sys.argv[1], read_only=True)\nprint(1, flush=True)\nsys.stdin.read()",
+            "import duckdb, sys\nconnection = duckdb.connect(sys.argv[1], read_only=True)\n"
+            "print(1, flush=True)\nsys.stdin.read()",
             str(path),
         ],
         stdin=subprocess.PIPE,

@@ -165,12 +165,15 @@ class _Listener:
         node = self._manifest.nodes.get(info.unique_id) or self._manifest.unit_tests.get(info.unique_id)
         if node is None:
             return
-        rows = _table_rows(node) if node.config.materialized in ("table", "incremental", "seed", "snapshot") else None
+        is_table = _materialization(node) in ("table", "incremental", "seed", "snapshot")
+        rows = _table_rows(node) if is_table else None
         if rows is not None:
             self.rows[info.unique_id] = rows
         self._done += 1
         seconds = float(event.data.execution_time)
-        result = _node_result(node, None, status=info.node_status, seconds=seconds, rows=rows)
+        # A unit test's node has no status yet when its event comes.
+        status = info.node_status if info.node_status not in ("", "None") else str(event.data.status).lower()
+        result = _node_result(node, None, status=status, seconds=seconds, rows=rows)
         # dbt calls the number of nodes by two names.
         total = int(getattr(event.data, "total", 0) or getattr(event.data, "num_models", 0))
         try:
@@ -198,6 +201,10 @@ def _table_rows(node: Any) -> int | None:
     return int(row[0]) if row else None
 
 
+def _materialization(node: Any) -> str:
+    return str(getattr(node.config, "materialized", "") or "")  # a unit test has none
+
+
 def _node_result(
     node: Any, run: Any | None, *, rows: int | None, status: str | None = None, seconds: float | None = None
 ) -> NodeResult:
@@ -205,7 +212,7 @@ def _node_result(
         unique_id=node.unique_id,
         name=node.name,
         resource_type=str(node.resource_type.value),
-        materialized=getattr(node.config, "materialized", "") or "",
+        materialized=_materialization(node),
         status=status or str(getattr(run.status, "value", run.status) if run else ""),
         seconds=round(seconds if seconds is not None else (run.execution_time if run else 0.0), 3),
         message=_clean(str(run.message or "")) if run else "",
@@ -247,7 +254,7 @@ def _arguments(project: Project, *, log_path: Path) -> list[str]:
 
 @contextmanager
 def _environment(project: Project) -> Iterator[None]:
-    """What profiles.yml and the sources read; the same paths each time, as a change makes dbt parse everything again."""
+    """What profiles.yml and the sources read; the same paths each time, as a change makes dbt parse all again."""
     values: Mapping[str, str] = {
         "WAREHOUSE_BUILD_PATH": str(project.warehouse_path / "building"),
         "WAREHOUSE_ROOT": str(project.root),

@@ -52,7 +52,8 @@ def status(
         )
         return
     current = project.relative(project.current_path / "warehouse.duckdb")
-    console.print_line(f"warehouse  {current} (build {build_id})" if database else "warehouse  not built yet: warehouse build")
+    built = f"{current} (build {build_id})" if database else "not built yet: warehouse build"
+    console.print_line(f"warehouse  {built}")
     for version in versions:
         console.print_line(f"dataset    {project.relative(version.path)}")
         for report in sorted(version.reports_path.glob("*.html")):
