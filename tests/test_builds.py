@@ -3,11 +3,12 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -287,25 +288,47 @@ def test_a_clock_that_jumps_back_does_not_break_the_order(project: Project) -> N
     assert second.id > first.id
 
 
-def test_a_full_disk_is_one_clear_error_and_changes_nothing(project: Project) -> None:
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 24 MiB of its own."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(path)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("mounting a small disk needs root")
+    yield path
+    subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+@pytest.mark.parametrize("free_kib", [0, 64, 600], ids=["for nothing", "for the record", "for half a database"])
+def test_a_full_disk_is_one_clear_error_and_changes_nothing(project: Project, disk: Path, free_kib: int) -> None:
+    project = replace(project, settings=replace(project.settings, state_path=str(disk)))
     first = build(project)
-    script = (
-        "import resource, sys\nfrom datetime import datetime, UTC\nfrom warehouse.builds import build_warehouse\n"
-        "from warehouse.errors import WarehouseError\nfrom warehouse.project import Project\n"
-        "import dbt.cli.main\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)\n"
-        "try:\n    build_warehouse(Project.find(), now=datetime.now(UTC))\n"
-        "except WarehouseError as error:\n    print(error)\n    sys.exit(2)\n"
-    )
-    for limit in (0, 20_000, 300_000):
-        outcome = subprocess.run([sys.executable, "-c", script, str(limit)], capture_output=True, text=True)
+    filler = disk / "filler"
+    free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+    with filler.open("wb") as file:
+        file.write(b"x" * (free - free_kib * 1024))
 
-        assert outcome.returncode == 2, outcome.stderr
-        assert "Traceback" not in outcome.stdout
-        assert "too large" in outcome.stdout or "could not write" in outcome.stdout.lower()
-        assert published_id(project) == first.id
+    with pytest.raises((StorageError, BuildError)) as caught:
+        build(project)
 
+    assert re.search("no space left|free some space|could not write", str(caught.value), re.IGNORECASE)
+    assert published_id(project) == first.id
+    assert query(find_build(project).database_path, "select count(*) from customers") == [(2,)]
+    filler.unlink()
     assert build(project).published
+
+
+def test_a_read_only_disk_is_one_clear_error_and_can_still_be_read(project: Project, disk: Path) -> None:
+    project = replace(project, settings=replace(project.settings, state_path=str(disk)))
+    first = build(project)
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+
+    with pytest.raises(StorageError, match="Read-only file system"):
+        build(project)
+
+    assert published_id(project) == first.id
+    assert query(find_build(project).database_path, "select count(*) from customers") == [(2,)]
 
 
 def test_a_state_folder_that_cannot_be_made_is_one_clear_error(project: Project) -> None:
