@@ -1,0 +1,34 @@
+"""The one door to Great Expectations: imported quietly, with no word to its makers, knowing DuckDB.
+
+GX takes seconds to import, so nothing imports this module at its top, and it imports GX only inside `load()`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from functools import cache
+from typing import Any
+
+SILENT = logging.CRITICAL + 1
+
+
+@cache
+def load() -> Any:
+    """The package `great_expectations`, with DuckDB's datasource and metrics registered."""
+    # GX reads this when it is imported, and would send usage statistics.
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    # What fails is in the results; GX would also log it, with a traceback per metric.
+    logging.getLogger("great_expectations").setLevel(SILENT)
+    with warnings.catch_warnings():
+        # Deprecations among GX's own dependencies, none of which we can change.
+        warnings.simplefilter("ignore")
+        import great_expectations
+        from great_expectations.validator import validation_graph
+
+        from warehouse.validation import metrics  # noqa: F401 - registers our metrics
+    # One expectation (Kullback-Leibler) shows a progress bar whatever the context's setting is.
+    bar = validation_graph.tqdm
+    validation_graph.tqdm = lambda *values, **options: bar(*values, **{**options, "disable": True})
+    return great_expectations
