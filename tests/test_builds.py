@@ -87,7 +87,7 @@ def test_a_failing_test_holds_the_build_back_and_shows_rows(project: Project) ->
     assert result.status is Status.FAILED
     assert published_id(project) == first.id
     finding = next(finding for finding in result.findings if finding.severity == "critical")
-    assert finding.subject == "unique_stg_orders_order_id"
+    assert finding.subject == "stg_orders.unique_stg_orders_order_id"
     assert "unique_field = '3', n_records = '2'" in finding.message
     assert "models/models.yml" in finding.advice
     assert result.path.is_dir()
@@ -100,7 +100,7 @@ def test_broken_sql_names_the_model_and_leaves_the_published_build(project: Proj
     with pytest.raises(BuildError) as caught:
         build(project)
 
-    assert "models/customers.sql" in str(caught.value)
+    assert "amounts_are_summed_per_customer of model customers (models/models.yml)" in str(caught.value)
     assert "amonut" in str(caught.value)
     assert published_id(project) == first.id
     assert read_records(project)[-1].status is Status.ERROR

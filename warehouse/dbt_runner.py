@@ -32,6 +32,8 @@ class NodeResult:
     name: str
     resource_type: str
     """`model`, `seed`, `snapshot`, `test`, `unit_test`, ..."""
+    tested: str
+    """The model that a test is about; empty for what is no test, and for a test of several."""
     materialized: str
     status: str
     """dbt's word: `success`, `pass`, `warn`, `fail`, `error`, `skipped`, ..."""
@@ -144,9 +146,13 @@ def broken_nodes(results: Sequence[NodeResult]) -> BuildError | None:
     if not broken:
         return None
     skipped = sum(result.status == "skipped" for result in results)
-    problems = [f"{result.resource_type} {result.name} ({result.path})\n{_clean(result.message)}" for result in broken]
+    problems = [f"{_title(result)} ({result.path})\n{_clean(result.message)}" for result in broken]
     advice = f"\n  {skipped} that depend on it were skipped" if skipped else ""
     return BuildError(problem_list(f"dbt could not build {len(broken)} of {len(results)} nodes:", problems) + advice)
+
+
+def _title(result: NodeResult) -> str:
+    return f"{result.resource_type} {result.name}" + (f" of model {result.tested}" if result.tested else "")
 
 
 class _Listener:
@@ -212,6 +218,7 @@ def _node_result(
         unique_id=node.unique_id,
         name=node.name,
         resource_type=str(node.resource_type.value),
+        tested=str(getattr(node, "model", None) or (getattr(node, "attached_node", None) or "").rpartition(".")[2]),
         materialized=_materialization(node),
         status=status or str(getattr(run.status, "value", run.status) if run else ""),
         seconds=round(seconds if seconds is not None else (run.execution_time if run else 0.0), 3),

@@ -39,7 +39,7 @@ def _finding(project: Project, result: NodeResult, examples: Sequence[str]) -> F
     return Finding(
         severity=Severity.CRITICAL if result.status == "fail" else Severity.WARNING,
         check="dbt_test",
-        subject=result.name,
+        subject=f"{result.tested}.{result.name}" if result.tested else result.name,
         message="\n".join([result.message, *(f"  such as {example}" for example in examples)]),
         measured=None if result.failures is None else float(result.failures),
         threshold=0.0,
