@@ -4,7 +4,10 @@ BIN := .venv/bin
 # Pinned versions of everything, so that every machine tests the same; a user's own environment is free to differ.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help quickstart install check test bench clean
+# The newest DuckDB that the package admits; .venv has the oldest.
+NEXT_DUCKDB := 2.0.0
+
+.PHONY: help quickstart install check test compatibility bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -32,11 +35,14 @@ check: .venv/dev ## Format, lint, type-check, run the fast tests
 test: .venv/dev ## Run all the tests
 	$(BIN)/python -m pytest
 
+compatibility: .venv-next/dev ## Run the tests of builds, validation and datasets on the newest DuckDB
+	.venv-next/bin/python -m pytest -q tests/test_builds.py tests/test_sql.py tests/validation tests/datasets
+
 bench: .venv/bench ## Measure speed and memory against peers and floors, as ratios
 	$(BIN)/python benchmarks/run.py
 
 clean: ## Delete generated state, caches and .venv
-	rm -rf .venv build dist target logs *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis benchmarks/out
+	rm -rf .venv .venv-next build dist target logs *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis benchmarks/out
 	find var -mindepth 1 ! -name .gitkeep ! -path var/dev -delete
 
 .venv/bin/python:
@@ -50,6 +56,13 @@ clean: ## Delete generated state, caches and .venv
 .venv/dev: .venv/bin/python pyproject.toml constraints.txt
 	$(INSTALL) --editable '.[dev]'
 	@touch $@ .venv/core
+
+.venv-next/dev: pyproject.toml constraints.txt | .venv/bin/python
+	$(PYTHON) -m venv .venv-next
+	sed 's/^duckdb==.*/duckdb==$(NEXT_DUCKDB)/' constraints.txt > .venv-next/constraints.txt
+	.venv-next/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint .venv-next/constraints.txt --editable '.[dev]'
+	@touch $@
 
 .venv/bench: .venv/dev
 	$(INSTALL) --editable '.[bench]'
