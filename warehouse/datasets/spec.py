@@ -17,7 +17,7 @@ from warehouse.findings import Severity
 SPLITS = ("train", "train_dev", "dev", "test")
 """Every split there can be, in the order people read them."""
 
-REQUIRED_SPLITS = ("train", "dev", "test")
+REQUIRED_SPLITS = ("train", "test")
 
 GATES: Mapping[str, Severity] = {"drift": Severity.WARNING, "missing_labels": Severity.WARNING}
 """Checks whose severity a dataset may choose, with what holds when it does not."""
@@ -40,9 +40,9 @@ class HashSplit:
 
     method: Literal["hash"] = "hash"
     shares: Mapping[str, float]
-    """Of train, dev and test; they sum to 1."""
+    """Of train, test and, when there is one, dev; they sum to 1."""
     train_dev: float = 0.0
-    """Share of *train's* rows that become train_dev."""
+    """Share of *train's* rows (or groups) that become train_dev."""
     salt: str
     """Mixed into the hash."""
 
@@ -53,9 +53,9 @@ class TimeSplit:
 
     method: Literal["time"] = "time"
     cutoffs: Mapping[str, datetime] | None
-    """First moment, UTC, of dev and of test; None until `shares` are resolved against the data."""
+    """First moment, UTC, of dev (when there is one) and of test; None until `shares` are resolved against the data."""
     shares: Mapping[str, float] | None = None
-    """Of train, dev and test, by time; what the cutoffs were resolved from, if they were."""
+    """Of the rows, in the order of time; what the cutoffs were resolved from, if they were."""
     embargo_seconds: int = 0
     """Rows this long before each cutoff belong to no split."""
     train_dev: float = 0.0
@@ -105,4 +105,9 @@ class DatasetSpec:
         """The splits that an export writes; the column method may use fewer."""
         if isinstance(self.split, ColumnSplit):
             return SPLITS
-        return SPLITS if self.split.train_dev else REQUIRED_SPLITS
+        named = {
+            "train",
+            *(self.split.shares or ()),
+            *((self.split.cutoffs or ()) if isinstance(self.split, TimeSplit) else ()),
+        }
+        return tuple(split for split in SPLITS if split in named or (split == "train_dev" and self.split.train_dev))

@@ -1,0 +1,118 @@
+"""The split function: the same row falls into the same split on every machine, engine and day.
+
+A row's *canonical key* and the salt are hashed with MD5; the 32 hex digits, compared as text, are a point on the line
+from 0 to 1, which is cut into test, dev, train_dev and train, in this order. It is written twice, in SQL and in plain
+Python, and both must agree with the vectors in `tests/datasets/vectors.json`. See `docs/datasets.md`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from hashlib import md5
+from uuid import UUID
+
+from warehouse.datasets.parsing import exact
+from warehouse.datasets.spec import HashSplit, TimeSplit
+from warehouse.sql import identifier, literal
+
+LINE = ("test", "dev", "train_dev", "train")
+"""The splits in the order in which they lie on the line."""
+
+SEPARATOR = "\x1f"
+HEX_DIGITS = 16
+END = "g"
+"""Upper bound of the line: greater than every hex digit, as text."""
+
+KEY_TYPES = "an integer, text, a date or a UUID"
+KeyPart = int | str | date | UUID
+
+_KEY_TYPE = re.compile(
+    r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|INT[1248]|INT(16|32|64|128)|LONG|SHORT"
+    r"|VARCHAR(\(\d+\))?|TEXT|STRING|CHAR(\(\d+\))?|BPCHAR|ENUM\(.*\)|DATE|UUID",
+    re.DOTALL,
+)
+
+
+def is_key_type(type_name: str) -> bool:
+    """Whether values of this DuckDB type are written alike by every engine."""
+    return _KEY_TYPE.fullmatch(type_name.strip().upper()) is not None
+
+
+def bound(share: Decimal) -> str:
+    """The share of the line as the text that a hash is compared with: 16 hex digits, rounded down."""
+    return END if share >= 1 else f"{int(share * 16**HEX_DIGITS):0{HEX_DIGITS}x}"
+
+
+def split_bounds(split: HashSplit | TimeSplit) -> dict[str, str]:
+    """Upper bound of each split on the line, in the line's order; a time split cuts only train_dev from train."""
+    if isinstance(split, TimeSplit):
+        return {"train_dev": bound(exact(split.train_dev)), "train": END} if split.train_dev else {"train": END}
+    shares = {name: exact(share) for name, share in split.shares.items()}
+    shares["train_dev"] = shares["train"] * exact(split.train_dev)
+    shares["train"] -= shares["train_dev"]
+    bounds, total = {}, Decimal(0)
+    for name in LINE:
+        if shares.get(name):
+            total += shares[name]
+            bounds[name] = END if name == "train" else bound(total)
+    return bounds
+
+
+def canonical_key(parts: Sequence[KeyPart]) -> str:
+    r"""One text per key: integers in decimal, dates as ISO, UUIDs in lower case; a lone text stands as it is.
+
+    Several parts are joined with 0x1F, after `\` became `\\` and 0x1F became `\s` in each, so that no two keys
+    have the same text.
+    """
+    texts = [_part(part) for part in parts]
+    if len(texts) == 1:
+        return texts[0]
+    return SEPARATOR.join(text.replace("\\", "\\\\").replace(SEPARATOR, "\\s") for text in texts)
+
+
+def _part(part: KeyPart) -> str:
+    # bool is an int, and datetime a date, to Python alone.
+    if isinstance(part, bool | datetime) or not isinstance(part, int | str | date | UUID):
+        raise TypeError(f"{part!r} cannot be part of a key: use {KEY_TYPES}")
+    return part.isoformat() if isinstance(part, date) else str(part)
+
+
+def hash_text(parts: Sequence[KeyPart], *, salt: str) -> str:
+    """The key's point on the line, as 32 hex digits."""
+    return md5(f"{salt}{SEPARATOR}{canonical_key(parts)}".encode(), usedforsecurity=False).hexdigest()
+
+
+def split_of(parts: Sequence[KeyPart], *, bounds: Mapping[str, str], salt: str) -> str:
+    """The split that this key falls into, by bounds as `split_bounds` gives them or a manifest records them."""
+    point = hash_text(parts, salt=salt)
+    return next(name for name, upper in bounds.items() if point < upper)
+
+
+def lane(point: str, number: int) -> float:
+    """One of the four independent parts of a hash, as a number from 0 to below 1.
+
+    Lane 1 places a row in its split, 2 in a nested subset, 3 in a fold or shard, 4 in the order within its split.
+    """
+    return int(point[8 * (number - 1) : 8 * number], 16) / 16**8
+
+
+def canonical_key_sql(columns: Sequence[str]) -> str:
+    """The canonical key as an expression; NULL when a part is NULL."""
+    if len(columns) == 1:
+        return f"{identifier(columns[0])}::varchar"
+    parts = (f"replace(replace({identifier(column)}::varchar, '\\', '\\\\'), chr(31), '\\s')" for column in columns)
+    return "(" + " || chr(31) || ".join(parts) + ")"
+
+
+def hash_text_sql(columns: Sequence[str], *, salt: str) -> str:
+    """The point on the line as an expression; NULL when a part is NULL."""
+    return f"md5({literal(salt + SEPARATOR)} || {canonical_key_sql(columns)})"
+
+
+def place_sql(point: str, bounds: Mapping[str, str]) -> str:
+    """The split of a point, both expressions; NULL for a NULL point, never the last split."""
+    branches = " ".join(f"when {point} < {literal(upper)} then {literal(name)}" for name, upper in bounds.items())
+    return f"case {branches} end"
