@@ -80,6 +80,8 @@ def argument_problems(type_name: str, arguments: Mapping[str, Any]) -> list[tupl
 def _value_problems(name: str, value: Any) -> Iterator[str]:
     if isinstance(value, dict) and name not in MAPPINGS:
         yield f"{name} must not be a mapping"
+    if name == "column_index" and value == 0:
+        yield "Great Expectations ignores column_index: 0; use expect_table_columns_to_match_ordered_list"
     if name in ("type_", "type_list"):
         from warehouse.validation import column_types
 
