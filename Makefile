@@ -10,7 +10,7 @@ NEXT_DUCKDB := 2.0.0
 .PHONY: help quickstart install check test compatibility bench clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
 quickstart: .venv/core ## Build, check and publish the example warehouse, export two datasets, report drift
 	@echo "==> warehouse build"

@@ -226,7 +226,12 @@ class _Run:
         self._listener.on_stage("validating")
         settings = self.project.settings
         return run_suites(
-            self.files.database_path, suites, memory_limit=settings.memory_limit, threads=settings.threads
+            self.files.database_path,
+            suites,
+            memory_limit=settings.memory_limit,
+            threads=settings.threads,
+            temporary_path=self.project.temporary_path,
+            on_suite=lambda suite: self._listener.on_stage(f"validating: {suite.table} is done"),
         )
 
 
