@@ -97,3 +97,5 @@ left join planes
 left join weather_hours
     on examples.origin = weather_hours.airport_code
     and date_trunc('hour', examples.departed_at) - interval 1 hour = weather_hours.hour_starts_at
+-- An export keeps the table's order, so the same data always make the same files.
+order by examples.departed_at, examples.flight_id

@@ -84,3 +84,5 @@ left join planes
 left join weather_hours
     on turnarounds.origin = weather_hours.airport_code
     and date_trunc('hour', turnarounds.previous_arrived_at) - interval 1 hour = weather_hours.hour_starts_at
+-- An export keeps the table's order, so the same data always make the same files.
+order by turnarounds.previous_arrived_at, turnarounds.flight_id
