@@ -38,9 +38,17 @@ class Declaration:
     exposure: Exposure
     model: Model | None
     """What it reads; None when that is not one model."""
-    spec: DatasetSpec | None
-    """None exactly when there are problems."""
-    problems: tuple[str, ...]
+    draft: DatasetSpec | None
+    """The specification as far as it can be understood."""
+    own_problems: tuple[str, ...]
+    """Of the declaration, whatever the columns are."""
+    contract_problems: tuple[str, ...]
+    """With the columns that the model's contract promises."""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Everything that is wrong, as far as one can know without the table."""
+        return (*self.own_problems, *self.contract_problems)
 
     @property
     def document(self) -> Mapping[str, Any]:
@@ -48,17 +56,22 @@ class Declaration:
         document = self.exposure.meta.get("dataset")
         return document if isinstance(document, Mapping) else {}
 
-    def usable(self, more_problems: Iterable[str] = ()) -> tuple[DatasetSpec, Model]:
+    def usable(self, types: Mapping[str, str] | None = None) -> tuple[DatasetSpec, Model]:
         """The specification and its model.
 
+        Args:
+            types: The table's real columns; without them, the contract's count.
+
         Raises:
-            SpecError: lists the declaration's problems and these.
+            SpecError: lists every problem of the declaration and with the columns.
         """
-        problems = [*self.problems, *more_problems]
-        if problems or self.spec is None or self.model is None:
+        problems = list(self.problems)
+        if types is not None and self.draft is not None and self.model is not None:
+            problems = [*self.own_problems, *column_problems(self.draft, types, model=self.model)]
+        if problems or self.draft is None or self.model is None:
             where = self.exposure.original_file_path
             raise SpecError(problem_list(f"dataset {self.name!r}, declared in {where}, cannot be used:", problems))
-        return self.spec, self.model
+        return self.draft, self.model
 
 
 def read_declarations(manifest: DbtManifest, *, default_salt: str) -> tuple[Declaration, ...]:
@@ -76,7 +89,7 @@ def read_declarations(manifest: DbtManifest, *, default_salt: str) -> tuple[Decl
         if uses[exposure.name.lower()] > 1:
             files = sorted(e.original_file_path for e in exposures if e.name.lower() == exposure.name.lower())
             problem = f"the name is used {len(files)} times: {', '.join(files)}"
-            declaration = replace(declaration, spec=None, problems=(problem, *declaration.problems))
+            declaration = replace(declaration, own_problems=(problem, *declaration.own_problems))
         declarations.append(declaration)
     return tuple(declarations)
 
@@ -103,37 +116,36 @@ def _declaration(manifest: DbtManifest, exposure: Exposure, default_salt: str) -
     models = [manifest.models[name] for name in exposure.depends_on if name in manifest.models]
     model = models[0] if len(models) == 1 and len(exposure.depends_on) == 1 else None
     if model is None:
-        found = ", ".join(name.split(".")[-1] for name in exposure.depends_on) or "nothing"
-        problems.append(f"depends_on must be exactly one model, ref('<dataset>_examples') say; it is {found}")
+        named = ", ".join(name.split(".")[-1] for name in exposure.depends_on) or "nothing"
+        problems.append(f"depends_on must be exactly one model, ref('<dataset>_examples') say; it is {named}")
     elif model.materialized not in TABLES:
         problems.append(
             f"model {model.name!r} ({model.file_path}) is a {model.materialized}, and a dataset reads a table"
             "\nset materialized: table"
         )
-    model_name = model.name if model else ""
-    spec, found_problems = parse_spec(
-        exposure.name, exposure.meta["dataset"], model=model_name, default_salt=default_salt
+    spec, found = parse_spec(
+        exposure.name, exposure.meta["dataset"], model=model.name if model else "", default_salt=default_salt
     )
-    problems += found_problems
+    contract_problems: list[str] = []
     if spec is not None and model is not None and model.contract_enforced:
-        types = {name: column.data_type for name, column in model.columns.items()}
-        pii = {name for name, column in model.columns.items() if column.is_pii}
-        problems += column_problems(spec, types, pii=pii, where=f"model {model.name!r}")
+        types = {column.name: column.data_type for column in model.columns.values()}
+        contract_problems = column_problems(spec, types, model=model)
     return Declaration(
         name=exposure.name,
         exposure=exposure,
         model=model,
-        spec=None if problems else spec,
-        problems=tuple(problems),
+        draft=spec,
+        own_problems=(*problems, *found),
+        contract_problems=tuple(contract_problems),
     )
 
 
-def column_problems(
-    spec: DatasetSpec, types: Mapping[str, str | None], *, pii: Iterable[str] = (), where: str
-) -> list[str]:
-    """What does not fit between a specification and these columns; a type of None fits everything."""
+def column_problems(spec: DatasetSpec, types: Mapping[str, str | None], *, model: Model) -> list[str]:
+    """What does not fit between a specification and these columns of its model; a type of None fits everything."""
+    where = f"model {model.name!r}"
+    pii = {column.name.lower() for column in model.columns.values() if column.is_pii}
     known = tuple(types)
-    problems = []
+    problems: list[str] = []
     roles = {
         "key": spec.key,
         "label": (spec.label,),
@@ -145,7 +157,7 @@ def column_problems(
     }
     for role, names in roles.items():
         for name in names:
-            if name is not None and name not in types:
+            if name and name not in types:
                 problems.append(f"{role}: {where} has no column {name!r}; {suggestion(name, known)}")
     for role, names in (("key", spec.key), ("groups", spec.groups)):
         for name in names:
@@ -163,8 +175,12 @@ def column_problems(
     problems += [
         f"column {name!r} is marked pii: leave it out (columns.exclude), or grant it by naming it in columns.include"
         for name in exported
-        if name in set(pii) and name not in spec.include
+        if name.lower() in pii and name not in spec.include
     ]
+    if any(name.lower() == "rowid" for name in known):
+        problems.append(
+            f"{where} has a column 'rowid', which hides the engine's own row numbers; rename it in the model"
+        )
     for name in exported:
         found = types[name]
         if found is not None and found.upper().startswith(_LOSSY_TYPES):

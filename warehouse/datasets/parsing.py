@@ -35,7 +35,7 @@ Word = TypeVar("Word", bound=StrEnum)
 
 
 def parse_spec(name: str, document: object, *, model: str, default_salt: str) -> tuple[DatasetSpec | None, list[str]]:
-    """The specification and its problems; it is None exactly when there are any.
+    """The specification as far as it can be understood, and its problems; usable only when there are none.
 
     Args:
         name: The dataset's name.
@@ -69,8 +69,7 @@ def parse_spec(name: str, document: object, *, model: str, default_salt: str) ->
         order=reader.word(entries.get("order", Order.TABLE), "order", Order) or Order.TABLE,
         gates=_gates(reader, entries.get("gates")),
     )
-    reader.problems += _contradictions(spec)
-    return (None, reader.problems) if reader.problems else (spec, [])
+    return spec, [*reader.problems, *_contradictions(spec)]
 
 
 def _split(reader: _Reader, value: object, default_salt: str) -> Split:

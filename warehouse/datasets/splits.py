@@ -116,3 +116,12 @@ def place_sql(point: str, bounds: Mapping[str, str]) -> str:
     """The split of a point, both expressions; NULL for a NULL point, never the last split."""
     branches = " ".join(f"when {point} < {literal(upper)} then {literal(name)}" for name, upper in bounds.items())
     return f"case {branches} end"
+
+
+def is_integer_type(type_name: str) -> bool:
+    """Whether this DuckDB type is an integer of at most 64 bits."""
+    upper = type_name.strip().upper()
+    return upper in {f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG")} | {
+        "INTEGER",
+        "UINTEGER",
+    }

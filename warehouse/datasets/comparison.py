@@ -1,0 +1,142 @@
+"""What differs between the rows about to be exported and the newest version, and the number that follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from warehouse.datasets.manifest import Change
+from warehouse.datasets.placement import Placement
+from warehouse.datasets.versions import Version, number_parts
+from warehouse.datasets.writing import OutputColumn
+from warehouse.engine.base import Engine
+from warehouse.sql import Query, Relation, Step, identifier, literal
+
+FIRST = "1.0.0"
+
+
+def changed_rows_sql(
+    relation: Relation,
+    columns: Sequence[OutputColumn],
+    placement: Placement,
+    previous: Version,
+    *,
+    key: Sequence[str],
+    compared: Sequence[str],
+) -> Query:
+    """One row: `rows_added`, `rows_removed`, `rows_moved`, `rows_changed`.
+
+    Both sides are matched by key. Values count as changed when a hash of the `compared` columns differs; that hash is
+    the engine's own, which is fine for one statement and for nothing that lasts.
+    """
+    by_name = {column.name: column for column in columns}
+
+    def fields(expressions: Sequence[str], split: str) -> str:
+        keys = [f"{expression} as k{i}" for i, expression in enumerate(expressions)]
+        return ", ".join([*keys, f"{split} as split"])
+
+    def value_hash(expressions: Sequence[str]) -> str:
+        return f"hash({', '.join(expressions)})" if expressions else "0"
+
+    def cast(name: str) -> str:
+        column = by_name[name]
+        return f"{identifier(name)}::{column.type}" if column.is_cast else identifier(name)
+
+    old = " union all ".join(
+        f"select {fields([identifier(name) for name in key], literal(split))}, "
+        f"{value_hash([identifier(name) for name in compared])} as h from {previous.split(split).sql}"
+        for split in previous.splits
+    )
+    new = (
+        f"select {fields([cast(name) for name in key], placement.split_sql)}, "
+        f"{value_hash([cast(name) for name in compared])} as h from {relation.sql}"
+    )
+    matches = " and ".join(f"new_rows.k{i} = old_rows.k{i}" for i in range(len(key)))
+    return Query.of(
+        Step("old_rows", old),
+        Step("all_rows", new),
+        Step("new_rows", "select * from all_rows where split is not null"),
+        Step(
+            "matched_rows",
+            f"""
+            select
+                old_rows.split as old_split,
+                new_rows.split as new_split,
+                old_rows.h as old_hash,
+                new_rows.h as new_hash,
+            from new_rows
+            full join old_rows on {matches}
+            """,
+        ),
+        Step(
+            "changed_rows",
+            """
+            select
+                count(*) filter (old_split is null) as rows_added,
+                count(*) filter (new_split is null) as rows_removed,
+                count(*) filter (new_split <> old_split) as rows_moved,
+                count(*) filter (new_hash <> old_hash) as rows_changed,
+            from matched_rows
+            """,
+        ),
+    )
+
+
+def compare(
+    engine: Engine,
+    relation: Relation,
+    columns: Sequence[OutputColumn],
+    placement: Placement,
+    previous: Version,
+    *,
+    key: Sequence[str],
+) -> Change:
+    """What a new version of these rows would change; costs a scan of both and a join on the key.
+
+    With another key than before no row can be matched: all rows of the old version are removed, all others added.
+    """
+    old = {column.name: column.type for column in previous.manifest.columns}
+    new = {column.name: column.type for column in columns}
+    kept = [name for name in new if name in old]
+    same = [name for name in kept if old[name] == new[name]]
+    if tuple(key) != previous.manifest.spec.key or any(name not in same for name in key):
+        added, removed = sum(placement.row_counts.values()), previous.manifest.row_count
+        moved, changed = 0, None
+    else:
+        compared = [name for name in same if name not in key]
+        query = changed_rows_sql(relation, columns, placement, previous, key=key, compared=compared)
+        (row,) = engine.rows(query)
+        added, removed = row["rows_added"], row["rows_removed"]
+        moved, changed = row["rows_moved"], row["rows_changed"]
+    return Change(
+        since=previous.number,
+        rows_added=added,
+        rows_removed=removed,
+        rows_moved=moved,
+        rows_changed=changed,
+        columns_added=tuple(name for name in new if name not in old),
+        columns_removed=tuple(name for name in old if name not in new),
+        columns_retyped=tuple(f"{name}: {old[name]} to {new[name]}" for name in kept if name not in same),
+    )
+
+
+def breaks_schema(change: Change) -> bool:
+    """Whether code that read the version before may fail on this one."""
+    return bool(change.columns_removed or change.columns_retyped) or change.rows_changed is None
+
+
+def is_same_content(change: Change) -> bool:
+    """Whether every row, value and split is as it was."""
+    counts = (change.rows_added, change.rows_removed, change.rows_moved, change.rows_changed)
+    return counts == (0, 0, 0, 0) and not change.columns_added and not breaks_schema(change)
+
+
+def next_number(change: Change) -> str:
+    """The number after `change.since`, by Croissant's rule.
+
+    MAJOR when a row moved to another split or the schema breaks, MINOR when rows or columns came, went or changed
+    otherwise, PATCH when only the description of the data did.
+    """
+    major, minor, patch = number_parts(change.since)
+    if change.rows_moved or breaks_schema(change):
+        return f"{major + 1}.0.0"
+    return f"{major}.{minor}.{patch + 1}" if is_same_content(change) else f"{major}.{minor + 1}.0"

@@ -1,0 +1,177 @@
+"""What a version's manifest will say, before a file is written: origin, columns, counts, findings."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version as installed_version
+
+from warehouse import records
+from warehouse.datasets.comparison import FIRST, next_number
+from warehouse.datasets.declarations import Declaration
+from warehouse.datasets.labels import LabelFacts
+from warehouse.datasets.manifest import FORMAT, Change, ColumnRecord, Manifest, Provenance, SplitRecord
+from warehouse.datasets.placement import Placement
+from warehouse.datasets.spec import ColumnSplit, DatasetSpec
+from warehouse.datasets.splits import split_bounds
+from warehouse.datasets.writing import OutputColumn
+from warehouse.dbt_manifest import DbtManifest, Model
+from warehouse.findings import Finding, Severity
+from warehouse.project import Project
+from warehouse.published import BuildFiles
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What is exported, before any data is read."""
+
+    project: Project
+    files: BuildFiles
+    dbt_manifest: DbtManifest
+    declaration: Declaration
+    now: datetime
+
+
+def draft_manifest(
+    task: Task,
+    spec: DatasetSpec,
+    model: Model,
+    columns: list[OutputColumn],
+    placement: Placement,
+    labels: Mapping[str, LabelFacts],
+    change: Change | None,
+) -> Manifest:
+    """The manifest without files and fingerprints."""
+    description, owner, maturity = exposure_words(task)
+    record = records.read_record(task.project, task.files.id)
+    git = (record.git if record else None) or {}
+    sql = model.compiled_code
+    return Manifest(
+        format=FORMAT,
+        name=spec.name,
+        version=FIRST if change is None else next_number(change),
+        created_at=task.now.astimezone(UTC),
+        description=description,
+        owner=owner,
+        maturity=maturity,
+        spec=spec,
+        declared=dict(task.declaration.document),
+        provenance=Provenance(
+            build_id=task.files.id,
+            model=model.unique_id,
+            model_path=model.file_path,
+            compiled_sql=sql,
+            compiled_sql_sha256=None if sql is None else hashlib.sha256(sql.encode()).hexdigest(),
+            git_commit=git.get("commit"),
+            git_dirty=git.get("dirty"),
+        ),
+        columns=column_records(model, columns),
+        bounds={} if isinstance(spec.split, ColumnSplit) else split_bounds(spec.split),
+        splits=tuple(
+            SplitRecord(
+                name=name,
+                row_count=count,
+                labels=labels[name].labels if name in labels else None,
+                label_mean=labels[name].mean if name in labels else None,
+                fingerprint="",
+                files=(),
+            )
+            for name, count in placement.row_counts.items()
+        ),
+        dropped=placement.dropped,
+        fingerprint="",
+        change=change,
+        findings=(),
+        tools={
+            "ml-warehouse": installed_version("ml-warehouse"),
+            "duckdb": installed_version("duckdb"),
+            "dbt-core": task.dbt_manifest.dbt_version,
+        },
+    )
+
+
+def column_records(model: Model, columns: list[OutputColumn]) -> tuple[ColumnRecord, ...]:
+    """The exported columns with what dbt's YAML says about them."""
+    documented = {column.name.lower(): column for column in model.columns.values()}
+    records = []
+    for column in columns:
+        words = documented.get(column.name.lower())
+        records.append(
+            ColumnRecord(
+                name=column.name,
+                type=column.type,
+                description=words.description if words else "",
+                unit=words.unit if words else None,
+            )
+        )
+    return tuple(records)
+
+
+def licence_of(task: Task) -> str | None:
+    """The licence that the exposure names in `meta.license`; None when it does not."""
+    licence = task.declaration.exposure.meta.get("license")
+    return None if licence is None else str(licence)
+
+
+def export_findings(
+    spec: DatasetSpec,
+    placement: Placement,
+    labels: Mapping[str, LabelFacts],
+    change: Change | None,
+    *,
+    allow_split_changes: bool,
+) -> Iterator[Finding]:
+    """What an export has to say about its rows; a critical finding keeps it from being written."""
+    total = sum(placement.row_counts.values()) + sum(placement.dropped.values())
+    for reason, count in placement.dropped.items():
+        yield Finding(
+            severity=Severity.INFO,
+            check="split",
+            subject=spec.name,
+            message=f"{count:,} of {total:,} rows ({count / total:.1%}) are in no split: {reason}",
+            measured=count / total,
+        )
+    missing = {split: facts.missing_count for split, facts in labels.items() if facts.missing_count}
+    if missing:
+        counts = ", ".join(f"{split} {count:,}" for split, count in missing.items())
+        yield Finding(
+            severity=spec.gates["missing_labels"],
+            check="missing_labels",
+            subject=f"{spec.model}.{spec.label}",
+            message=f"{sum(missing.values()):,} rows have no label: {counts}",
+            measured=sum(missing.values()) / sum(placement.row_counts.values()),
+            threshold=0.0,
+            advice="leave such rows out in the model, or say what the label means when it is missing",
+        )
+    if change is not None and change.rows_moved:
+        yield Finding(
+            severity=Severity.WARNING if allow_split_changes else Severity.CRITICAL,
+            check="split_changes",
+            subject=spec.name,
+            message=f"{change.rows_moved:,} rows changed their split since {change.since}",
+            measured=float(change.rows_moved),
+            threshold=0.0,
+            advice=(
+                "results on this version cannot be compared with those on earlier ones"
+                if allow_split_changes
+                else "if this is meant, run again with --allow-split-changes"
+            ),
+        )
+    if change is not None and change.rows_removed:
+        yield Finding(
+            severity=Severity.INFO,
+            check="rows_removed",
+            subject=spec.name,
+            message=f"{change.rows_removed:,} rows of {change.since} are gone",
+            measured=float(change.rows_removed),
+        )
+
+
+def exposure_words(task: Task) -> tuple[str, str | None, str | None]:
+    """The dataset's description, owner and maturity."""
+    exposure = task.declaration.exposure
+    email = f"<{exposure.owner_email}>" if exposure.owner_email else None
+    owner = " ".join(part for part in (exposure.owner_name, email) if part)
+    return exposure.description, owner or None, exposure.maturity

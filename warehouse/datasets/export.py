@@ -1,0 +1,270 @@
+"""Exporting a dataset: from a build's table to an immutable version, or to nothing at all."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from warehouse import storage
+from warehouse.datasets.card import dataset_card
+from warehouse.datasets.comparison import compare, is_same_content
+from warehouse.datasets.cutoffs import resolve_cutoffs
+from warehouse.datasets.declarations import exported_columns, find_declaration
+from warehouse.datasets.drafting import (
+    Task,
+    column_records,
+    draft_manifest,
+    export_findings,
+    exposure_words,
+    licence_of,
+)
+from warehouse.datasets.labels import read_label_facts
+from warehouse.datasets.manifest import (
+    FORMAT,
+    FileRecord,
+    Manifest,
+    manifest_json,
+)
+from warehouse.datasets.placement import place_rows
+from warehouse.datasets.row_checks import check_rows, read_table_facts
+from warehouse.datasets.spec import DatasetSpec
+from warehouse.datasets.splits import is_integer_type
+from warehouse.datasets.versions import MANIFEST_NAME, Version, newest_version
+from warehouse.datasets.writing import (
+    CHECKSUMS_NAME,
+    OutputColumn,
+    checksums_text,
+    file_sha256,
+    output_column,
+    write_splits,
+    writing,
+)
+from warehouse.dbt_manifest import Model, read_dbt_manifest
+from warehouse.engine.local import LocalEngine
+from warehouse.errors import ExportError, QueryError
+from warehouse.findings import Finding, is_critical
+from warehouse.project import Project
+from warehouse.published import BuildFiles, find_build
+from warehouse.sql import Relation
+
+MEMORY_LIMIT = "400MB"
+"""Of DuckDB; with Python and the Parquet writers' own buffers, a process stays below 700 MB, however many rows."""
+
+
+class Outcome(StrEnum):
+    """What an export came to."""
+
+    WRITTEN = "written"
+    UNCHANGED = "unchanged"
+    """The newest version holds the same rows by the same specification, so it stands."""
+    REFUSED = "refused"
+    """A critical finding stands; nothing was written."""
+    DRY_RUN = "dry_run"
+    """Nothing was written, as asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """What an export did, or would do."""
+
+    outcome: Outcome
+    path: Path | None
+    """The version's folder; None when nothing was written and none stands."""
+    manifest: Manifest
+    """Of the version that was written, stands, or would be written; its files are empty in the last case."""
+
+    @property
+    def reference(self) -> str:
+        """`late_arrivals@1.0.0`."""
+        return f"{self.manifest.name}@{self.manifest.version}"
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the checks found."""
+        return self.manifest.findings
+
+
+def export_dataset(
+    project: Project,
+    name: str,
+    *,
+    now: datetime,
+    build: str | None = None,
+    dry_run: bool = False,
+    allow_split_changes: bool = False,
+) -> Export:
+    """Writes the next version of a dataset, unless the newest one is already what it would be.
+
+    Reads the published build (or the one of the id `build`), which may be switched meanwhile. A version appears whole,
+    in one rename; what a killed export left is removed by the next one.
+
+    Args:
+        project: The project.
+        name: The dataset's name.
+        now: When the version is made.
+        build: Id of a build; the published one when left out.
+        dry_run: Find out everything and write nothing.
+        allow_split_changes: Also write a version in which rows changed their split.
+
+    Raises:
+        ProjectError: nothing is published, or there is no such build.
+        SpecError: no such dataset, or its declaration is wrong; lists every problem.
+        ExportError: these rows cannot be exported: keys repeat, a split would be empty.
+        LockedError: another export of this dataset is running.
+        StorageError: the disk is full or cannot be written.
+    """
+    files = find_build(project, build)
+    if files.failed_path.exists():
+        raise ExportError(
+            f"build {files.id} failed its checks, so nothing is exported from it\n  list: warehouse builds"
+        )
+    dbt_manifest = read_dbt_manifest(files.dbt_manifest_path)
+    declaration = find_declaration(dbt_manifest, name, default_salt=project.settings.split_salt)
+    if declaration.model is None or declaration.draft is None:
+        declaration.usable()
+    folder = project.datasets_path / declaration.name
+    with _reading(project, files, folder, dry_run=dry_run) as engine:
+        return _export(
+            Task(project=project, files=files, dbt_manifest=dbt_manifest, declaration=declaration, now=now),
+            engine,
+            folder,
+            dry_run=dry_run,
+            allow_split_changes=allow_split_changes,
+        )
+
+
+@contextmanager
+def _reading(project: Project, files: BuildFiles, folder: Path, *, dry_run: bool) -> Iterator[LocalEngine]:
+    """An engine on the build, with the dataset locked and the leftovers of dead exports removed."""
+    # NOTE: a spill folder of our own, since two processes that share one overwrite each other's files.
+    spill = project.temporary_path / f"export-{uuid.uuid4().hex}"
+    with storage.lock(folder / ".lock", purpose=f"an export of {folder.name}"):
+        if not dry_run:
+            with writing(folder):
+                for leftover in folder.glob(".tmp-*"):
+                    shutil.rmtree(leftover, ignore_errors=True)
+        connection = storage.connect(
+            files.database_path,
+            memory_limit=MEMORY_LIMIT,
+            threads=project.settings.threads,
+            temporary_path=spill,
+        )
+        try:
+            yield LocalEngine(connection)
+        finally:
+            connection.close()
+            shutil.rmtree(spill, ignore_errors=True)
+
+
+def _export(task: Task, engine: LocalEngine, folder: Path, *, dry_run: bool, allow_split_changes: bool) -> Export:
+    model = task.declaration.model
+    assert model is not None
+    relation = Relation.table("warehouse", model.schema, model.alias)
+    types = _table_types(engine, relation, model, task)
+    spec, model = task.declaration.usable(types)
+    columns = [output_column(column, types[column]) for column in exported_columns(spec, types)]
+    previous = newest_version(task.project, spec.name)
+
+    integer_key = len(spec.key) == 1 and is_integer_type(types[spec.key[0]])
+    if previous is not None and _is_known(task, spec, model, columns, previous):
+        return Export(outcome=Outcome.UNCHANGED, path=previous.path, manifest=previous.manifest)
+    facts = read_table_facts(engine, relation, spec, integer_key=integer_key)
+    check_rows(engine, relation, spec, facts)
+    spec = resolve_cutoffs(
+        engine, relation, spec, row_count=facts.row_count, declared=task.declaration.document, previous=previous
+    )
+    placement = place_rows(engine, relation, spec, facts)
+    change = None if previous is None else compare(engine, relation, columns, placement, previous, key=spec.key)
+    label_type = types[spec.label] if spec.label else ""
+    labels = read_label_facts(engine, relation, spec, placement, type_name=label_type, label_kinds=facts.label_kinds)
+    manifest = replace(
+        draft_manifest(task, spec, model, columns, placement, labels, change),
+        findings=tuple(export_findings(spec, placement, labels, change, allow_split_changes=allow_split_changes)),
+    )
+    if previous is not None and change is not None and is_same_content(change) and _same_words(manifest, previous):
+        return Export(outcome=Outcome.UNCHANGED, path=previous.path, manifest=previous.manifest)
+    if dry_run or is_critical(manifest.findings):
+        outcome = Outcome.DRY_RUN if dry_run else Outcome.REFUSED
+        return Export(outcome=outcome, path=None, manifest=manifest)
+    temporary = folder / f".tmp-{uuid.uuid4().hex}"
+    try:
+        data_files = write_splits(engine, relation, spec, columns, placement, temporary)
+        manifest = _with_files(manifest, data_files)
+        _write_texts(temporary, manifest, licence=licence_of(task))
+        storage.publish_folder(temporary, folder / manifest.version)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return Export(outcome=Outcome.WRITTEN, path=folder / manifest.version, manifest=manifest)
+
+
+def _table_types(engine: LocalEngine, relation: Relation, model: Model, task: Task) -> dict[str, str]:
+    try:
+        return {column.name: column.type for column in engine.columns(relation)}
+    except QueryError as error:
+        raise ExportError(
+            f"build {task.files.id} has no table {model.schema}.{model.alias}, which dataset "
+            f"{task.declaration.name!r} reads\n"
+            f"  build it with: warehouse build --select +exposure:{task.declaration.name}"
+        ) from error
+
+
+def _is_known(task: Task, spec: DatasetSpec, model: Model, columns: list[OutputColumn], previous: Version) -> bool:
+    """Whether the newest version was made from this very build by these very words."""
+    manifest = previous.manifest
+    return (
+        manifest.provenance.build_id == task.files.id
+        and manifest.provenance.model == model.unique_id
+        and manifest.declared == task.declaration.document
+        and replace(manifest.spec, split=spec.split) == spec
+        and getattr(manifest.spec.split, "salt", None) == getattr(spec.split, "salt", None)
+        and manifest.columns == column_records(model, columns)
+        and _words(manifest) == exposure_words(task)
+        and manifest.format == FORMAT
+    )
+
+
+def _same_words(manifest: Manifest, previous: Version) -> bool:
+    """Whether specification, description and columns are as in the version before."""
+    before = previous.manifest
+    return (
+        (manifest.spec, manifest.declared, manifest.columns) == (before.spec, before.declared, before.columns)
+        and _words(manifest) == _words(before)
+        and manifest.format == before.format
+    )
+
+
+def _words(manifest: Manifest) -> tuple[str | None, ...]:
+    return manifest.description, manifest.owner, manifest.maturity
+
+
+def _with_files(manifest: Manifest, files: Mapping[str, tuple[FileRecord, ...]]) -> Manifest:
+    splits = tuple(
+        replace(split, files=files[split.name], fingerprint=_fingerprint(file.sha256 for file in files[split.name]))
+        for split in manifest.splits
+    )
+    total = _fingerprint(f"{split.name} {split.fingerprint}" for split in splits)
+    return replace(manifest, splits=splits, fingerprint=total)
+
+
+def _fingerprint(lines: Iterator[str]) -> str:
+    return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
+
+
+def _write_texts(folder: Path, manifest: Manifest, *, licence: str | None) -> None:
+    """The card, the checksums and, last, the manifest."""
+    with writing(folder):
+        text = manifest_json(manifest)
+        storage.write_file(folder / "README.md", dataset_card(manifest, licence=licence))
+        checksums = {file.path: file.sha256 for file in manifest.files}
+        checksums["README.md"] = file_sha256(folder / "README.md")
+        checksums[MANIFEST_NAME] = hashlib.sha256(text.encode()).hexdigest()
+        storage.write_file(folder / CHECKSUMS_NAME, checksums_text(checksums))
+        storage.sync_folder(folder / "data")
+        storage.write_file(folder / MANIFEST_NAME, text)

@@ -1,0 +1,238 @@
+"""Whether a table's rows can be placed at all: each has its own key, a time, a known split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from warehouse.datasets.spec import SPLITS, ColumnSplit, DatasetSpec, TimeSplit
+from warehouse.engine.base import Engine
+from warehouse.errors import ExportError, problem_list
+from warehouse.sql import Query, Relation, Step, identifier, literal
+
+MOST_ROWS = 1_000_000_000
+"""DuckDB aggregates no longer bit strings."""
+
+_SPARSE_BITS = 64
+"""An integer key is checked by bits while they are at most this many per row; beyond, by grouping."""
+_MOST_KEY_BITS = 1 << 28
+
+_EXAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableFacts:
+    """What one scan of few columns tells."""
+
+    row_count: int
+    first_row: int
+    """Smallest row number of the table."""
+    last_row: int
+    key_nulls: tuple[int, ...]
+    """Per key column."""
+    key_range: tuple[int, int] | None
+    """Of a key that is one integer column; otherwise None."""
+    time_nulls: int
+    label_kinds: int
+    """Roughly, how many different labels there are; 0 without a label."""
+    group_kinds: int
+    """Roughly, how many different groups there are; 0 without groups."""
+
+
+def table_facts_sql(relation: Relation, spec: DatasetSpec, *, integer_key: bool) -> Query:
+    """One row: counts of rows and nulls, ranges of the row numbers and of an integer key."""
+    keys = ",\n".join(f"count(*) - count({identifier(name)}) as key_nulls_{i}" for i, name in enumerate(spec.key))
+    key = identifier(spec.key[0])
+    label = "0" if spec.label is None else f"approx_count_distinct({identifier(spec.label)})"
+    groups = f"approx_count_distinct({identifier(spec.groups[0])})" if spec.groups else "0"
+    return Query.of(
+        Step(
+            "table_facts",
+            f"""
+            select
+                count(*) as row_count,
+                min(rowid) as first_row,
+                max(rowid) as last_row,
+                {keys},
+                {f"min({key})" if integer_key else "null"} as least_key,
+                {f"max({key})" if integer_key else "null"} as greatest_key,
+                {"0" if spec.time is None else f"count(*) - count({identifier(spec.time)})"} as time_nulls,
+                {label} as label_kinds,
+                {groups} as group_kinds,
+            from {relation.sql}
+            """,
+        )
+    )
+
+
+def read_table_facts(engine: Engine, relation: Relation, spec: DatasetSpec, *, integer_key: bool) -> TableFacts:
+    """The facts that placing needs; for an empty table, row numbers are 0."""
+    (row,) = engine.rows(table_facts_sql(relation, spec, integer_key=integer_key))
+    has_range = row["least_key"] is not None
+    return TableFacts(
+        row_count=row["row_count"],
+        first_row=row["first_row"] or 0,
+        last_row=row["last_row"] or 0,
+        key_nulls=tuple(row[f"key_nulls_{i}"] for i in range(len(spec.key))),
+        key_range=(row["least_key"], row["greatest_key"]) if has_range else None,
+        time_nulls=row["time_nulls"],
+        label_kinds=row["label_kinds"],
+        group_kinds=row["group_kinds"],
+    )
+
+
+def different_keys_sql(relation: Relation, spec: DatasetSpec, key_range: tuple[int, int]) -> Query:
+    """One row: `key_count`, how many different values an integer key within this range has."""
+    least, greatest = key_range
+    bits = f"bitstring_agg({identifier(spec.key[0])}, {least}, {greatest})"
+    return Query.of(Step("different_keys", f"select bit_count({bits}) as key_count from {relation.sql}"))
+
+
+def repeated_keys_sql(relation: Relation, spec: DatasetSpec) -> Query:
+    """One row: `key_count` keys that stand in more than one row, `row_count` rows that they stand in."""
+    keys = ", ".join(identifier(name) for name in spec.key)
+    return Query.of(
+        Step("rows_per_repeated_key", f"select count(*) as n from {relation.sql} group by {keys} having count(*) > 1"),
+        Step(
+            "repeated_keys",
+            """
+            select
+                count(*) as key_count,
+                coalesce(sum(n), 0)::bigint as row_count,
+            from rows_per_repeated_key
+            """,
+        ),
+    )
+
+
+def example_keys_sql(relation: Relation, spec: DatasetSpec, *, condition: str, repeated: bool = False) -> Query:
+    """A few rows: `example`, the key as text, of rows that satisfy the condition (or whose key is repeated)."""
+    keys = ", ".join(identifier(name) for name in spec.key)
+    having = "having count(*) > 1" if repeated else ""
+    return Query.of(
+        Step(
+            "example_keys",
+            f"""
+            select
+                concat_ws(', ', {", ".join(f"coalesce({identifier(name)}::varchar, 'NULL')" for name in spec.key)})
+                    as example,
+            from {relation.sql}
+            where {condition}
+            group by {keys}
+            {having}
+            order by {keys}
+            limit {_EXAMPLES}
+            """,
+        )
+    )
+
+
+def check_rows(engine: Engine, relation: Relation, spec: DatasetSpec, facts: TableFacts) -> None:
+    """Makes sure that every row has its own key, and whatever else its split depends on.
+
+    Raises:
+        ExportError: lists every problem, with counts and example keys.
+    """
+    if not facts.row_count:
+        raise ExportError(f"dataset {spec.name!r}: model {spec.model!r} has no rows\n  build it with: warehouse build")
+    if facts.last_row - facts.first_row >= MOST_ROWS:
+        raise ExportError(f"dataset {spec.name!r}: tables of more than {MOST_ROWS:,} rows are not supported yet")
+
+    def examples(condition: str, *, repeated: bool = False) -> str:
+        rows = engine.rows(example_keys_sql(relation, spec, condition=condition, repeated=repeated))
+        return "; ".join(row["example"][:100] for row in rows)
+
+    problems = []
+    key = ", ".join(spec.key)
+    if any(facts.key_nulls):
+        for name, count in zip(spec.key, facts.key_nulls, strict=True):
+            if count:
+                condition = f"{identifier(name)} is null"
+                problems.append(f"key {name!r} is NULL in {count:,} rows, for example with key {examples(condition)}")
+    elif _different_keys(engine, relation, spec, facts) != facts.row_count:
+        (row,) = engine.rows(repeated_keys_sql(relation, spec))
+        problems.append(
+            f"key {key} is not unique: {row['key_count']:,} keys stand in {row['row_count']:,} rows"
+            f"\nfor example {examples('true', repeated=True)}"
+        )
+    if facts.time_nulls and isinstance(spec.split, TimeSplit):
+        found = examples(f"{identifier(spec.time or '')} is null")
+        problems.append(
+            f"time {spec.time!r} is NULL in {facts.time_nulls:,} rows, for example in those with key {found}"
+        )
+    if isinstance(spec.split, ColumnSplit):
+        problems += _column_problems(engine, relation, spec, spec.split)
+    if problems:
+        title = f"dataset {spec.name!r} cannot be exported from model {spec.model!r}:"
+        raise ExportError(problem_list(title, problems) + "\n  correct the model, then: warehouse build")
+
+
+def _different_keys(engine: Engine, relation: Relation, spec: DatasetSpec, facts: TableFacts) -> int:
+    if facts.key_range is not None:
+        width = facts.key_range[1] - facts.key_range[0]
+        if width < min(_MOST_KEY_BITS, max(1_000_000, _SPARSE_BITS * facts.row_count)):
+            (row,) = engine.rows(different_keys_sql(relation, spec, facts.key_range))
+            return int(row["key_count"])
+    (row,) = engine.rows(repeated_keys_sql(relation, spec))
+    return facts.row_count - int(row["row_count"]) + int(row["key_count"])
+
+
+def foreign_splits_sql(relation: Relation, column: str) -> Query:
+    """One row per value of the column that names no split: `value`, `row_count`; most frequent first."""
+    name = identifier(column)
+    return Query.of(
+        Step(
+            "foreign_splits",
+            f"""
+            select
+                {name}::varchar as value,
+                count(*) as row_count,
+            from {relation.sql}
+            where {name} is null or {name}::varchar not in ({", ".join(map(literal, SPLITS))})
+            group by {name}::varchar
+            order by row_count desc, value
+            limit {_EXAMPLES}
+            """,
+        )
+    )
+
+
+def crossing_groups_sql(relation: Relation, group: str, column: str) -> Query:
+    """A few rows: `value` and `split_count` of groups that lie in several splits; `group_count` of all such."""
+    name = identifier(group)
+    return Query.of(
+        Step(
+            "crossing_groups",
+            f"""
+            select
+                {name}::varchar as value,
+                count(distinct {identifier(column)}) as split_count,
+                count(*) over () as group_count,
+            from {relation.sql}
+            where {name} is not null
+            group by {name}
+            having count(distinct {identifier(column)}) > 1
+            order by {name}
+            limit {_EXAMPLES}
+            """,
+        )
+    )
+
+
+def _column_problems(engine: Engine, relation: Relation, spec: DatasetSpec, split: ColumnSplit) -> list[str]:
+    problems = []
+    foreign = engine.rows(foreign_splits_sql(relation, split.column))
+    if foreign:
+        found = ", ".join(
+            f"{'NULL' if row['value'] is None else repr(row['value'][:100])} ({row['row_count']:,} rows)"
+            for row in foreign
+        )
+        problems.append(f"split.column {split.column!r} must name one of {', '.join(SPLITS)}; it also holds {found}")
+    for group in spec.groups:
+        crossing = engine.rows(crossing_groups_sql(relation, group, split.column))
+        if crossing:
+            found = ", ".join(repr(str(row["value"])[:100]) for row in crossing)
+            problems.append(
+                f"{crossing[0]['group_count']:,} values of group {group!r} lie in several splits of {split.column!r}"
+                f"\nfor example {found}"
+            )
+    return problems
