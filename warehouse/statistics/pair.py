@@ -1,0 +1,225 @@
+"""Facts of two relations side by side, column by column: what a comparison needs, and no judgement."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from warehouse.engine.base import Column, Engine
+from warehouse.sql import Relation
+from warehouse.statistics.bins import Bins, make_bins
+from warehouse.statistics.categories import Categories, category_counts
+from warehouse.statistics.cumulative import CumulativeGap, cumulative_gap
+from warehouse.statistics.distance import kolmogorov_smirnov_binned, wasserstein_binned
+from warehouse.statistics.kinds import (
+    IDENTIFIER_SHARE,
+    Family,
+    Kind,
+    common_family,
+    family_of,
+    may_identify,
+    number_kind,
+    string_kind,
+)
+from warehouse.statistics.profile import Histogram, Measured, Sketch, distinct_count, histograms, row_count, sketch
+
+EXACT_ROWS = 20_000_000
+"""Up to this many rows on both sides together, Kolmogorov-Smirnov and Wasserstein sort every row; beyond, they are
+computed on the fine bins and say by how much they may be off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnPair:
+    """One column on both sides. What does not apply to its kind is None."""
+
+    name: str
+    left_type: str
+    right_type: str
+    family: Family
+    kind: Kind
+    left: Sketch
+    right: Sketch
+    bins: Bins | None = None
+    left_histogram: Histogram | None = None
+    right_histogram: Histogram | None = None
+    categories: Categories | None = None
+    gap: CumulativeGap | None = None
+    """None when a side has no finite value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelationPair:
+    """Two relations compared."""
+
+    left_row_count: int
+    right_row_count: int
+    columns: tuple[ColumnPair, ...]
+    """In the left relation's order."""
+    left_out: Mapping[str, str]
+    """Columns that cannot be compared, with the reason: on one side only, or of types that do not meet."""
+
+
+def compare_relations(
+    engine: Engine, left: Relation, right: Relation, *, skip: Collection[str] = (), exact_rows: int = EXACT_ROWS
+) -> RelationPair:
+    """Facts of every column that both relations have, but for those in `skip`.
+
+    Costs two scans per side for all columns together, and one of the single column for each category (counting its
+    values) and each number or time (sorting its values, up to `exact_rows` rows).
+
+    Raises:
+        QueryError: a relation cannot be read.
+    """
+    left_types = {column.name: column for column in engine.columns(left)}
+    right_types = {column.name: column for column in engine.columns(right)}
+    measured, left_out = _match(left_types, right_types, skip)
+    left_rows, right_rows = row_count(engine, left), row_count(engine, right)
+    left_sketches = sketch(engine, left, measured, row_count=left_rows)
+    right_sketches = sketch(engine, right, measured, row_count=right_rows)
+    kinds = {
+        column.name: _kind(engine, left, column, left_sketches[column.name], right_sketches[column.name])
+        for column in measured
+    }
+    bins = {
+        column.name: cut
+        for column in measured
+        if column.has_numbers
+        and kinds[column.name] not in (Kind.IDENTIFIER, Kind.CATEGORY)
+        and (cut := _bins(column, left_sketches[column.name], right_sketches[column.name]))
+    }
+    binned = [column for column in measured if column.name in bins]
+    edges = {name: cut.edges for name, cut in bins.items()}
+    left_histograms = histograms(engine, left, binned, edges)
+    right_histograms = histograms(engine, right, binned, edges)
+    pairs = []
+    for column in measured:
+        name = column.name
+        pair = ColumnPair(
+            name=name,
+            left_type=left_types[name].type,
+            right_type=right_types[name].type,
+            family=column.family,
+            kind=kinds[name],
+            left=left_sketches[name],
+            right=right_sketches[name],
+            bins=bins.get(name),
+            left_histogram=left_histograms.get(name),
+            right_histogram=right_histograms.get(name),
+            categories=(
+                category_counts(engine, left, right, column)
+                if kinds[name] in (Kind.BOOLEAN, Kind.CATEGORY, Kind.DISCRETE)
+                else None
+            ),
+            gap=_gap(engine, left, right, column, left_histograms, right_histograms, bins, exact_rows),
+        )
+        pairs.append(pair)
+    return RelationPair(left_row_count=left_rows, right_row_count=right_rows, columns=tuple(pairs), left_out=left_out)
+
+
+def _match(
+    left: Mapping[str, Column], right: Mapping[str, Column], skip: Collection[str]
+) -> tuple[list[Measured], dict[str, str]]:
+    measured, left_out = [], {}
+    for name in [*left, *(name for name in right if name not in left)]:
+        if name in skip:
+            continue
+        if name not in right:
+            left_out[name] = "only on the left"
+        elif name not in left:
+            left_out[name] = "only on the right"
+        else:
+            family = common_family(family_of(left[name].type), family_of(right[name].type))
+            if family is None:
+                left_out[name] = f"its type differs: {left[name].type} on the left, {right[name].type} on the right"
+            else:
+                measured.append(Measured(name, family))
+    return measured, left_out
+
+
+def _kind(engine: Engine, relation: Relation, column: Measured, left: Sketch, right: Sketch) -> Kind:
+    """The kind, by both samples; the left relation is asked again only when a column may identify its rows."""
+    family = column.family
+    fixed = {
+        Family.OTHER: Kind.OTHER,
+        Family.BOOLEAN: Kind.BOOLEAN,
+        Family.TIMESTAMP: Kind.TIME,
+        Family.CLOCK: Kind.TIME,
+    }
+    if family in fixed:
+        return fixed[family]
+    distinct = max(left.sampled_distinct, right.sampled_distinct)
+    if family is Family.STRING:
+        sampled = max(1, left.sampled_count + right.sampled_count)
+        kind = string_kind(
+            distinct=distinct,
+            mean_length=(left.mean_length * left.sampled_count + right.mean_length * right.sampled_count) / sampled,
+            spaced_share=(left.spaced_share * left.sampled_count + right.spaced_share * right.sampled_count) / sampled,
+        )
+    else:
+        kind = number_kind(distinct=distinct)
+    low, high = left.extremes[0] if left.extremes else (0.0, 0.0)
+    candidate = may_identify(
+        kind,
+        family,
+        sampled=left.sampled_count,
+        distinct=left.sampled_distinct,
+        spread=high - low,
+        count=left.present_count,
+    )
+    if candidate and distinct_count(engine, relation, column) >= IDENTIFIER_SHARE * left.present_count:
+        return Kind.IDENTIFIER
+    return kind
+
+
+def _bins(column: Measured, left: Sketch, right: Sketch) -> Bins | None:
+    return make_bins(
+        [side.quantiles for side in (left, right) if side.quantiles],
+        [*left.extremes, *right.extremes],
+        is_time=column.family is Family.TIMESTAMP,
+        is_whole=column.family in (Family.INTEGER, Family.STRING),
+    )
+
+
+def _gap(
+    engine: Engine,
+    left: Relation,
+    right: Relation,
+    column: Measured,
+    left_histograms: Mapping[str, Histogram],
+    right_histograms: Mapping[str, Histogram],
+    bins: Mapping[str, Bins],
+    exact_rows: int,
+) -> CumulativeGap | None:
+    if column.name not in bins:
+        return None
+    cut, left_histogram, right_histogram = (
+        bins[column.name],
+        left_histograms[column.name],
+        right_histograms[column.name],
+    )
+    if left_histogram.moments is None or right_histogram.moments is None:
+        return None
+    left_count, right_count = left_histogram.moments.count, right_histogram.moments.count
+    if left_count + right_count <= exact_rows:
+        return cumulative_gap(
+            engine,
+            left,
+            right,
+            column,
+            left_count=left_count,
+            right_count=right_count,
+            largest=max(abs(cut.lowest), abs(cut.edges[-1])),
+        )
+    left_counts = np.array(left_histogram.counts, dtype=np.float64)
+    right_counts = np.array(right_histogram.counts, dtype=np.float64)
+    statistic, error = kolmogorov_smirnov_binned(left_counts, right_counts)
+    widths = np.diff(np.array([cut.lowest, *cut.edges]))
+    area, area_error = wasserstein_binned(left_counts, right_counts, widths)
+    return CumulativeGap(
+        kolmogorov_smirnov=statistic,
+        kolmogorov_smirnov_error=error,
+        wasserstein=area,
+        wasserstein_error=area_error,
+    )

@@ -1,0 +1,316 @@
+"""Facts of one relation's columns, as parts that merge: those of two halves add up to those of the whole.
+
+Two scans per relation. The first (`first_scan_sql`) counts, finds the extremes and takes quantiles of a bounded
+sample, which decides each column's kind and its bins. The second (`second_scan_sql`) counts bins over all rows and
+sums moments. Sample and edges choose where to look; every count is exact.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from warehouse.engine.base import Engine
+from warehouse.sql import Query, Relation, Step, identifier
+from warehouse.statistics.bins import QUANTILE_LEVELS
+from warehouse.statistics.kinds import Family, is_numeric
+
+SAMPLE_ROWS = 30_000
+"""About how many rows the sample has; chosen by a hash of the row, so their order and the day do not matter."""
+COLUMNS_PER_SCAN = 40
+"""Wide tables are read in several scans, each of its own columns, so that a statement stays of bounded size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A column to profile, and how to read it."""
+
+    name: str
+    family: Family
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether `number_sql` gives anything to bin."""
+        return self.family is not Family.OTHER and self.family is not Family.BOOLEAN
+
+    @property
+    def number_sql(self) -> str:
+        """The column as a double: the number itself, microseconds since 1970 or midnight, or a string's length."""
+        name = identifier(self.name)
+        if is_numeric(self.family):
+            return f"cast({name} as double)"
+        if self.family is Family.TIMESTAMP:
+            # An infinite timestamp has no microseconds: null here, counted as infinite by its sign.
+            return f"cast(epoch_us(cast({name} as timestamp)) as double)"
+        if self.family is Family.CLOCK:
+            return f"cast(epoch_us({name}) as double)"
+        return f"cast(length(cast({name} as varchar)) as double)"
+
+    @property
+    def finite_sql(self) -> str:
+        """As `number_sql`; null where it is NaN or infinite."""
+        if self.family is Family.REAL:
+            name = identifier(self.name)
+            return f"case when isfinite({name}) then cast({name} as double) end"
+        return self.number_sql
+
+    @property
+    def value_sql(self) -> str:
+        """The column as what is counted value by value; never NaN or infinite."""
+        return self.finite_sql if is_numeric(self.family) else f"cast({identifier(self.name)} as varchar)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sketch:
+    """What the first scan tells of a column."""
+
+    row_count: int
+    present_count: int
+    """Rows that are not null; NaN is present."""
+    nan_count: int = 0
+    positive_infinity_count: int = 0
+    negative_infinity_count: int = 0
+    minimum: float | None = None
+    """Smallest finite value, microseconds or length; None when there is none."""
+    maximum: float | None = None
+    quantiles: tuple[float, ...] = ()
+    """Of the sample's finite values, at `QUANTILE_LEVELS`; empty when it has none."""
+    sampled_count: int = 0
+    """Present values in the sample."""
+    sampled_distinct: int = 0
+    mean_length: float = 0.0
+    """Of sampled strings, characters."""
+    spaced_share: float = 0.0
+    """Share of sampled strings with white space between words."""
+    distinct_estimate: int | None = None
+    """About how many different strings there are in all rows (HyperLogLog, a few percent off); None for other types."""
+
+    @property
+    def missing_count(self) -> int:
+        """Null rows."""
+        return self.row_count - self.present_count
+
+    @property
+    def finite_count(self) -> int:
+        """Values that have a place in a bin."""
+        return self.present_count - self.nan_count - self.positive_infinity_count - self.negative_infinity_count
+
+    @property
+    def extremes(self) -> list[tuple[float, float]]:
+        """`[(minimum, maximum)]`, or nothing."""
+        return [] if self.minimum is None or self.maximum is None else [(self.minimum, self.maximum)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moments:
+    """Count, mean and spread of the finite values; merges without loss."""
+
+    count: int
+    mean: float
+    squares: float
+    """Sum of squared distances from the mean."""
+
+    @property
+    def variance(self) -> float:
+        """Of the population: divided by the count."""
+        return self.squares / self.count
+
+    def merged(self, other: Moments) -> Moments:
+        """Those of both parts together. Source: Chan, Golub and LeVeque (1979)."""
+        count = self.count + other.count
+        shift = other.mean - self.mean
+        return Moments(
+            count=count,
+            mean=self.mean + shift * other.count / count,
+            squares=self.squares + other.squares + shift * shift * self.count * other.count / count,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Histogram:
+    """What the second scan tells of a column: exact counts per bin, and moments."""
+
+    counts: tuple[int, ...]
+    """Per edge of the bins, of finite values."""
+    moments: Moments | None
+    """None when no value is finite."""
+
+    def merged(self, other: Histogram) -> Histogram:
+        """That of both parts together; both are on the same bins."""
+        mine, theirs = self.moments, other.moments
+        return Histogram(
+            counts=tuple(a + b for a, b in zip(self.counts, other.counts, strict=True)),
+            moments=mine.merged(theirs) if mine and theirs else mine or theirs,
+        )
+
+
+def row_count_sql(relation: Relation) -> Query:
+    """One row: `row_count`."""
+    return Query.of(Step("row_count", f"select count(*) as row_count from {relation.sql}"))
+
+
+def row_count(engine: Engine, relation: Relation) -> int:
+    """How many rows the relation has; Parquet and tables know without a scan."""
+    return int(engine.rows(row_count_sql(relation))[0]["row_count"])
+
+
+def first_scan_sql(relation: Relation, columns: Sequence[Measured], *, keep_one_in: int) -> Query:
+    """One row; for column i its answers end in `_i`. Nulls count in none but `sampled_rows`.
+
+    A row is in the sample by a hash of these columns. Equal rows are in it together, so a relation with few different
+    rows may give a lopsided sample: `sketch` then asks again with `keep_one_in = 1`.
+    """
+    values, parts, facts = [], ["count(*) filter (kept) as sampled_rows"], ["sampled_rows"]
+    for index, column in enumerate(columns):
+        present, number, sample = f"present_{index}", f"number_{index}", f"sample_{index}"
+        values.append(f"{identifier(column.name)} as {present}")
+        counted = {present: f"count({present})"}
+        if column.has_numbers:
+            values.append(f"{column.finite_sql} as {number}")
+            # Sorting the sample and picking from it is five times faster than `quantile_disc` with many levels.
+            parts.append(f"list_sort(list({number}) filter (kept and {number} is not null)) as {sample}")
+            last = f"(len({sample}) - 1)"
+            facts.append(
+                f"list_transform($levels, lambda level: {sample}[1 + cast(floor(level * {last}) as bigint)])"
+                f" as quantiles_{index}"
+            )
+            counted |= {
+                f"minimum_{index}": f"min({number})",
+                f"maximum_{index}": f"max({number})",
+                f"sampled_{index}": f"count({present}) filter (kept)",
+            }
+        if column.family in (Family.REAL, Family.TIMESTAMP):
+            zero = "0" if column.family is Family.REAL else "timestamp 'epoch'"
+            counted |= {
+                f"positive_{index}": f"count(*) filter (isinf({present}) and {present} > {zero})",
+                f"negative_{index}": f"count(*) filter (isinf({present}) and {present} < {zero})",
+            }
+        if column.family is Family.REAL:
+            counted[f"nan_{index}"] = f"count(*) filter (isnan({present}))"
+        if column.family is Family.STRING:
+            # Nulls outside the sample, so that no work is done there; an aggregate's filter comes after its argument.
+            string = f"case when kept then cast({present} as varchar) end"
+            counted |= {
+                f"distinct_{index}": f"count(distinct {string})",
+                f"length_{index}": f"avg(length({string}))",
+                f"spaced_{index}": f"avg(cast(contains(trim({string}), ' ') as integer))",
+                f"estimate_{index}": f"approx_count_distinct({present})",
+            }
+        elif column.has_numbers:
+            facts.append(f"list_unique({sample}) as distinct_{index}")
+        parts += [f"{sql} as {name}" for name, sql in counted.items()]
+        facts += counted
+    hashed = ", ".join(identifier(column.name) for column in columns)
+    kept = f"hash({hashed}) % {int(keep_one_in)} = 0" if keep_one_in > 1 else "true"
+    return Query.of(
+        Step("rows_to_profile", f"select {', '.join([*values, f'{kept} as kept'])} from {relation.sql}"),
+        Step("sums_and_samples", f"select {', '.join(parts)} from rows_to_profile"),
+        Step("first_scan", f"select {', '.join(facts)} from sums_and_samples"),
+        **({"levels": list(QUANTILE_LEVELS)} if any(column.has_numbers for column in columns) else {}),
+    )
+
+
+def sketch(engine: Engine, relation: Relation, columns: Sequence[Measured], *, row_count: int) -> dict[str, Sketch]:
+    """The first scan's facts by column name."""
+    sketches: dict[str, Sketch] = {}
+    for chunk in chunks(columns):
+        keep_one_in = max(1, round(row_count / SAMPLE_ROWS))
+        row = engine.rows(first_scan_sql(relation, chunk, keep_one_in=keep_one_in))[0]
+        expected = row_count / keep_one_in
+        if keep_one_in > 1 and not expected / 2 < row["sampled_rows"] < expected * 2:
+            row = engine.rows(first_scan_sql(relation, chunk, keep_one_in=1))[0]
+        for index, column in enumerate(chunk):
+            sketches[column.name] = _sketch(row, index, row_count)
+    return sketches
+
+
+def _sketch(row: Mapping[str, Any], index: int, row_count: int) -> Sketch:
+    def fact(name: str) -> Any:
+        return row.get(f"{name}_{index}")
+
+    return Sketch(
+        row_count=row_count,
+        present_count=fact("present"),
+        nan_count=fact("nan") or 0,
+        positive_infinity_count=fact("positive") or 0,
+        negative_infinity_count=fact("negative") or 0,
+        minimum=fact("minimum"),
+        maximum=fact("maximum"),
+        quantiles=tuple(fact("quantiles") or ()),
+        sampled_count=fact("sampled") or 0,
+        sampled_distinct=fact("distinct") or 0,
+        mean_length=fact("length") or 0.0,
+        spaced_share=fact("spaced") or 0.0,
+        distinct_estimate=fact("estimate"),
+    )
+
+
+def second_scan_sql(
+    relation: Relation, columns: Sequence[Measured], edges: Sequence[Sequence[float]], scales: Sequence[float]
+) -> Query:
+    """One row; for column i `histogram_i` (bin edge to count, finite values), `mean_i` and `variance_i` of x / scale.
+
+    Dividing by a power of two not below the largest value is exact and keeps sums of squares from overflowing.
+    """
+    facts: list[str] = []
+    parameters: dict[str, object] = {}
+    for index in range(len(columns)):
+        number = f"number_{index}"
+        parameters |= {f"edges_{index}": list(edges[index]), f"scale_{index}": scales[index]}
+        facts += [
+            f"histogram({number}, $edges_{index}) as histogram_{index}",
+            f"avg({number} / $scale_{index}) as mean_{index}",
+            f"var_pop({number} / $scale_{index}) as variance_{index}",
+        ]
+    values = [f"{column.finite_sql} as number_{index}" for index, column in enumerate(columns)]
+    return Query.of(
+        Step("numbers_to_profile", f"select {', '.join(values)} from {relation.sql}"),
+        Step("second_scan", f"select {', '.join(facts)} from numbers_to_profile"),
+        **parameters,
+    )
+
+
+def histograms(
+    engine: Engine, relation: Relation, columns: Sequence[Measured], edges: Mapping[str, Sequence[float]]
+) -> dict[str, Histogram]:
+    """The second scan's facts by column name; each column has edges, the last at least its largest value."""
+    found: dict[str, Histogram] = {}
+    for chunk in chunks(columns):
+        cuts = [edges[column.name] for column in chunk]
+        scales = [power_of_two(max(abs(cut[0]), abs(cut[-1]))) for cut in cuts]
+        row = engine.rows(second_scan_sql(relation, chunk, cuts, scales))[0]
+        for index, (column, cut, scale) in enumerate(zip(chunk, cuts, scales, strict=True)):
+            counted: dict[float, int] = row[f"histogram_{index}"] or {}
+            counts = tuple(counted.get(edge, 0) for edge in cut)
+            total, mean, variance = sum(counts), row[f"mean_{index}"], row[f"variance_{index}"]
+            moments = (
+                Moments(count=total, mean=mean * scale, squares=variance * scale * scale * total) if total else None
+            )
+            found[column.name] = Histogram(counts=counts, moments=moments)
+    return found
+
+
+def power_of_two(value: float) -> float:
+    """The smallest power of two above this magnitude; 1 for zero."""
+    return 2.0 ** min(1023, math.frexp(value)[1]) if value else 1.0
+
+
+def distinct_count_sql(relation: Relation, column: Measured) -> Query:
+    """One row: `distinct_count` of present values, exact."""
+    return Query.of(
+        Step(
+            "distinct_count", f"select count(distinct {identifier(column.name)}) as distinct_count from {relation.sql}"
+        )
+    )
+
+
+def distinct_count(engine: Engine, relation: Relation, column: Measured) -> int:
+    """How many different values the column has, nulls apart."""
+    return int(engine.rows(distinct_count_sql(relation, column))[0]["distinct_count"])
+
+
+def chunks(columns: Sequence[Measured]) -> list[Sequence[Measured]]:
+    """The columns in runs that one scan takes together."""
+    return [columns[start : start + COLUMNS_PER_SCAN] for start in range(0, len(columns), COLUMNS_PER_SCAN)]
