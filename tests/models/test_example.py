@@ -425,3 +425,24 @@ def test_every_mart_and_dataset_model_has_a_suite_and_it_holds(example: Path) ->
     assert sorted(suite.name for suite in suites) == sorted((*TABLES, *DATASETS))
     assert [(e.path, e.line) for suite in result.suites for e in suite.expectations if not e.success] == []
     assert all(6 <= len(suite.expectations) <= 12 for suite in result.suites)
+
+
+def test_suites_find_a_month_that_is_missing(example: Path, tmp_path: Path) -> None:
+    database = tmp_path / "warehouse.duckdb"
+    shutil.copyfile(example / "var/dev/warehouse.duckdb", database)
+    with storage.connect(database, read_only=False) as connection:
+        connection.execute("delete from fct_flights where scheduled_on >= '2013-12-01'")
+        connection.execute("delete from late_arrivals_examples where scheduled_on >= '2013-12-01'")
+    suites = load_suites(ROOT / "expectations", only=["fct_flights", "late_arrivals_examples"])
+
+    result = run_suites(database, suites)
+
+    failed = [(suite.name, e.type, e.column) for suite in result.suites for e in suite.expectations if not e.success]
+    assert failed == [
+        ("fct_flights", "expect_table_row_count_to_be_between", None),
+        ("fct_flights", "expect_column_unique_value_count_to_be_between", "scheduled_on"),
+        ("fct_flights", "expect_column_max_to_be_between", "scheduled_on"),
+        ("late_arrivals_examples", "expect_table_row_count_to_be_between", None),
+        ("late_arrivals_examples", "expect_column_unique_value_count_to_be_between", "scheduled_on"),
+        ("late_arrivals_examples", "expect_column_max_to_be_between", "departed_at"),
+    ]

@@ -23,15 +23,24 @@ flights_with_zone as (
 
 -- A flight is filed under the day it was scheduled on, so the scheduled clock is the actual one less the delay, wrapped
 -- around midnight, and never the day's change.
+flights_with_clock as (
+
+    select
+        *,
+        {{ clock_to_minutes('departure_clock') }} - departure_delay_minutes as scheduled_clock_minutes,
+    from flights_with_zone
+
+),
+
 flights_with_schedule as (
 
     select
         *,
         {{ local_to_utc(
-            "scheduled_on + to_minutes(((" ~ clock_to_minutes('departure_clock') ~ " - departure_delay_minutes) % 1440 + 1440) % 1440)",
+            "scheduled_on + to_minutes((scheduled_clock_minutes % 1440 + 1440) % 1440)",
             "'America/New_York'"
         ) }} as scheduled_departure_at,
-    from flights_with_zone
+    from flights_with_clock
 
 ),
 
