@@ -15,7 +15,7 @@ import typer
 from warehouse.errors import WarehouseError
 
 from . import console
-from .commands import builds, projects
+from .commands import builds, datasets, projects, validate
 
 PROJECT, BUILDS, DATASETS, REPORTS = "Project", "Builds", "Datasets", "Reports"
 
@@ -54,6 +54,11 @@ app.command("build", rich_help_panel=BUILDS)(builds.build)
 app.command("builds", rich_help_panel=BUILDS)(builds.builds)
 app.command("publish", rich_help_panel=BUILDS)(builds.publish)
 app.command("rollback", rich_help_panel=BUILDS)(builds.rollback)
+app.command("validate", rich_help_panel=BUILDS)(validate.validate)
+app.command("datasets", rich_help_panel=DATASETS)(datasets.datasets)
+app.command("export", rich_help_panel=DATASETS)(datasets.export)
+app.command("show", rich_help_panel=DATASETS)(datasets.show)
+app.command("verify", rich_help_panel=DATASETS)(datasets.verify)
 
 
 def main() -> None:

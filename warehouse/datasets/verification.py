@@ -1,0 +1,110 @@
+"""Whether a version's files are still what was written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from warehouse.datasets.versions import MANIFEST_NAME, Version
+from warehouse.datasets.writing import CHECKSUMS_NAME, file_sha256
+from warehouse.findings import Finding, Severity
+
+REPORTS_FOLDER = "reports"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What reading every file again showed."""
+
+    reference: str
+    path: Path
+    file_count: int
+    byte_count: int
+    """Of the files that were read."""
+    findings: tuple[Finding, ...]
+    """Empty when every file is as it was written."""
+
+
+def verify_version(version: Version) -> Verification:
+    """Reads every file again and compares it with the manifest and with SHA256SUMS.
+
+    Files that are missing, cut off, changed or were never part of the version are each named. Reports may be written
+    later, so nothing is said about them.
+    """
+    expected = {file.path: file.sha256 for file in version.manifest.files}
+    sizes = {file.path: file.byte_count for file in version.manifest.files}
+    findings = list(_listed_checksums(version, expected))
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        checked = pool.map(lambda item: _check_file(version, item[0], item[1], sizes.get(item[0])), expected.items())
+        findings += [finding for finding in checked if finding is not None]
+    present = {path for path in _files(version.path) if path != CHECKSUMS_NAME}
+    findings += [
+        _finding(version, path, "was not there when the version was written", "remove it, or export again")
+        for path in sorted(present - expected.keys())
+    ]
+    read = sorted(present & expected.keys())
+    return Verification(
+        reference=version.reference,
+        path=version.path,
+        file_count=len(read),
+        byte_count=sum((version.path / path).stat().st_size for path in read),
+        findings=tuple(findings),
+    )
+
+
+def _listed_checksums(version: Version, expected: dict[str, str]) -> Iterator[Finding]:
+    """Adds to `expected` what SHA256SUMS alone lists (card, manifest); yields where it and the manifest differ."""
+    try:
+        lines = (version.path / CHECKSUMS_NAME).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        yield _finding(version, CHECKSUMS_NAME, f"cannot be read: {error}", "restore it from a copy, or export again")
+        return
+    listed = {path: checksum for checksum, _, path in (line.partition("  ") for line in lines)}
+    for path in sorted(expected.keys() | listed.keys()):
+        if path not in listed:
+            yield _finding(version, CHECKSUMS_NAME, f"does not list {path}", "restore it from a copy, or export again")
+        elif path not in expected and path in ("README.md", MANIFEST_NAME):
+            expected[path] = listed[path]
+        elif expected.get(path) != listed[path]:
+            yield _finding(
+                version, CHECKSUMS_NAME, f"and the manifest disagree about {path!r}", "restore both from a copy"
+            )
+    for path in ("README.md", MANIFEST_NAME):
+        if path not in listed:
+            yield _finding(version, CHECKSUMS_NAME, f"does not list {path}", "restore it from a copy, or export again")
+
+
+def _check_file(version: Version, path: str, checksum: str, byte_count: int | None) -> Finding | None:
+    advice = "restore it from a copy, or export again from the same build"
+    file = version.path / path
+    try:
+        found_bytes = file.stat().st_size
+        if byte_count is not None and found_bytes != byte_count:
+            return _finding(version, path, f"has {found_bytes:,} bytes instead of {byte_count:,}", advice)
+        found = file_sha256(file)
+    except FileNotFoundError:
+        return _finding(version, path, "is missing", advice)
+    except OSError as error:
+        return _finding(version, path, f"cannot be read: {error.strerror or error}", advice)
+    if found != checksum:
+        return _finding(version, path, f"was changed: its SHA-256 is {found}, not {checksum}", advice)
+    return None
+
+
+def _finding(version: Version, path: str, message: str, advice: str) -> Finding:
+    return Finding(
+        severity=Severity.CRITICAL,
+        check="checksum",
+        subject=f"{version.reference}/{path}",
+        message=f"{path} {message}",
+        advice=advice,
+    )
+
+
+def _files(folder: Path) -> Iterator[str]:
+    for path in folder.rglob("*"):
+        relative = path.relative_to(folder)
+        if (path.is_file() or path.is_symlink()) and relative.parts[0] != REPORTS_FOLDER:
+            yield relative.as_posix()
