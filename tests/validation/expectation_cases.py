@@ -1,4 +1,4 @@
-"""Expectations with known answers, worked out by hand: at least one that holds and one that fails for every core type."""
+"""Expectations with known answers, worked out by hand: for every core type one that holds and one that fails."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from expectation_cases import CASES, TABLES, Case
+
 from warehouse.findings import Severity
 from warehouse.validation import Expectation, ExpectationResult, Suite, run_suites
 

@@ -6,16 +6,16 @@ fails, and takes types and columns from DuckDB. Importing this module imports GX
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import duckdb
 import sqlalchemy as sa
-from great_expectations import exceptions as gx_exceptions
-from great_expectations.compatibility import pydantic
 from great_expectations.datasource.fluent.sql_datasource import SQLDatasource
-from great_expectations.execution_engine import SqlAlchemyExecutionEngine
+from great_expectations.exceptions.exceptions import MetricResolutionError
 from great_expectations.execution_engine.execution_engine import MetricComputationConfiguration
+from great_expectations.execution_engine.sqlalchemy_execution_engine import SqlAlchemyExecutionEngine
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
 from warehouse.validation.column_types import TypeModule
@@ -34,6 +34,7 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        self._metric_cache: Metrics = {}
         self.dialect_module = TypeModule("duckdb_types")
         self._failures: dict[Any, Exception] = {}
 
@@ -53,7 +54,7 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
         bundled = [item for item in metric_fn_bundle_configurations if not self._is_known(item)]
         for item in direct:
             try:
-                value = item.metric_fn(**item.metric_provider_kwargs)  # type: ignore[operator] # GX: callable or SQL
+                value = item.metric_fn(**item.metric_provider_kwargs)  # type: ignore[misc] # GX types it as SQL too
             except Exception as error:  # GX's metrics raise anything; it is kept and shown with its expectation
                 self._failures[item.metric_configuration.id] = error
             else:
@@ -62,12 +63,12 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
 
         everything = [*metric_fn_direct_configurations, *metric_fn_bundle_configurations]
         for item in everything:
-            error = self._failures.get(item.metric_configuration.id)
-            if error is not None:
+            failure = self._failures.get(item.metric_configuration.id)
+            if failure is not None:
                 # One at a time: GX gives all metrics of one exception the same message. It asks again for the others.
-                raise gx_exceptions.MetricResolutionError(
-                    message=reason_of(error), failed_metrics=[item.metric_configuration]
-                ) from error
+                raise MetricResolutionError(
+                    message=reason_of(failure), failed_metrics=[item.metric_configuration]
+                ) from failure
         return {item.metric_configuration.id: self._metric_cache[item.metric_configuration.id] for item in everything}
 
     def _is_known(self, item: MetricComputationConfiguration) -> bool:
@@ -102,7 +103,6 @@ class DuckDBDatasource(SQLDatasource):
     type: Literal["duckdb"] = "duckdb"  # type: ignore[assignment] # how GX tells its datasources apart
     connection_string: str = URL
     schema_name: str = "main"
-    _connection: Any = pydantic.PrivateAttr(None)
 
     @property
     def schema_(self) -> str:
@@ -110,13 +110,12 @@ class DuckDBDatasource(SQLDatasource):
         return self.schema_name
 
     @property
-    def execution_engine_type(self) -> type[SqlAlchemyExecutionEngine]:
+    def execution_engine_type(self) -> builtins.type[SqlAlchemyExecutionEngine]:
         """The engine that computes metrics."""
         return DuckDBExecutionEngine
 
     def bind(self, connection: duckdb.DuckDBPyConnection) -> DuckDBDatasource:
         """Uses this live connection from now on; its owner closes it."""
-        self._connection = connection
         self._engine = engine_on(connection)
         self._execution_engine = None
         return self
@@ -125,13 +124,14 @@ class DuckDBDatasource(SQLDatasource):
         """The SQLAlchemy engine on the connection."""
         if self._engine is None:
             raise RuntimeError("bind() the datasource to a DuckDB connection first")
-        return self._engine
+        engine: sa.Engine = self._engine
+        return engine
 
     def get_execution_engine(self) -> DuckDBExecutionEngine:
         """The engine that computes metrics; never makes temporary tables."""
         if self._execution_engine is None:
             self._execution_engine = DuckDBExecutionEngine(engine=self.get_engine(), create_temp_table=False)
-        return self._execution_engine  # type: ignore[return-value] # typed by the parent as its own engine
+        return self._execution_engine
 
     def test_connection(self, test_assets: bool = True) -> None:
         """Nothing to test: the connection is live, and suites are checked against its tables before they run."""

@@ -39,7 +39,7 @@ class Cursor:
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
         """Runs one statement."""
-        result = self._connection.execute(statement, list(parameters) or None)
+        result = self._connection.execute(statement, [_exact(value) for value in parameters] or None)
         self.description = result.description
         self._rows = result.fetchall()[::-1]
 
@@ -62,6 +62,11 @@ class Cursor:
 
     def close(self) -> None:
         """Nothing to do: the rows are here already."""
+
+
+def _exact(value: Any) -> Any:
+    """A whole number as an integer: GX makes floats of all bounds, and a BIGINT compared with one would be rounded."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**63 else value
 
 
 class Connection:

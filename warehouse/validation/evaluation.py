@@ -1,4 +1,7 @@
-"""One suite through Great Expectations: its objects in, plain results out. Imports GX; nothing imports it at its top."""
+"""One suite through Great Expectations: its objects in, plain results out.
+
+Importing this module imports GX, so nothing imports it at its top.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from great_expectations.util import get_sqlalchemy_selectable
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
 from warehouse.validation.datasource import DuckDBDatasource, DuckDBExecutionEngine, reason_of
-from warehouse.validation.results import ExpectationResult, Row
+from warehouse.validation.results import ExpectationResult, Row, named_columns
 from warehouse.validation.suites import Expectation, Suite
 from warehouse.validation.vocabulary import build
 
@@ -28,7 +31,7 @@ DETAILS: dict[str, Any] = {"result_format": "COMPLETE", "partial_unexpected_coun
 def evaluate(
     suite: Suite, datasource: DuckDBDatasource, *, example_limit: int
 ) -> tuple[int | None, tuple[ExpectationResult, ...]]:
-    """The table's row count (None when it could not be counted) and a result per expectation that ran, in their order."""
+    """The table's row count (None when it could not be counted), and a result per expectation that ran, in order."""
     return _Evaluation(suite, datasource, example_limit).outcome()
 
 
@@ -39,7 +42,8 @@ class _Evaluation:
         request = asset.add_batch_definition_whole_table("whole table").build_batch_request()
         self._suite = suite
         self._example_limit = example_limit
-        self._validator: Any = datasource.data_context.get_validator(batch_request=request)
+        context: Any = datasource.data_context
+        self._validator: Any = context.get_validator(batch_request=request)
         self._engine: DuckDBExecutionEngine = self._validator.execution_engine
         self._batch_id = self._validator.active_batch_id
         # An expectation's position tells its result, which GX returns in an order of its own.
@@ -118,7 +122,7 @@ class _Evaluation:
             path=declared.path,
             line=declared.line,
             success=success,
-            column=", ".join(_columns(declared)) or None,
+            column=", ".join(named_columns(declared.arguments)) or None,
             observed=_cell(facts.get("observed_value")),
             row_count=row_count,
             null_count=null_count,
@@ -166,12 +170,6 @@ class _Evaluation:
                 metric_value_kwargs=count.metric_value_kwargs,
             )
         )
-
-
-def _columns(declared: Expectation) -> list[str]:
-    single = [declared.arguments.get(name) for name in ("column", "column_A", "column_B")]
-    several = declared.arguments.get("column_list") or ()
-    return [str(name) for name in (*single, *several) if name is not None]
 
 
 def _error(info: Any) -> str | None:

@@ -25,10 +25,11 @@ def load() -> Any:
         # Deprecations among GX's own dependencies, none of which we can change.
         warnings.simplefilter("ignore")
         import great_expectations
-        from great_expectations.validator import validation_graph
+        from great_expectations.validator import validation_graph as graph
 
         from warehouse.validation import metrics  # noqa: F401 - registers our metrics
     # One expectation (Kullback-Leibler) shows a progress bar whatever the context's setting is.
-    bar = validation_graph.tqdm
-    validation_graph.tqdm = lambda *values, **options: bar(*values, **{**options, "disable": True})
+    module: Any = graph
+    bar = module.tqdm
+    module.tqdm = lambda *values, **options: bar(*values, **{**options, "disable": True})
     return great_expectations

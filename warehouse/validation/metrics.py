@@ -1,3 +1,4 @@
+# ruff: noqa: N805 - GX calls a metric with its class
 """Metrics that GX computes slowly on a column store, or does not have for SQL, in DuckDB's own words.
 
 GX looks a metric up by the class of its execution engine, so these hold for DuckDB alone. Whatever can be one aggregate
@@ -19,11 +20,17 @@ from great_expectations.expectations.metrics.column_aggregate_metric_provider im
 from great_expectations.expectations.metrics.column_aggregate_metrics.column_outlier_statistics import (
     OutlierStatistics,
 )
-from great_expectations.expectations.metrics.map_metric_provider import (
-    ColumnMapMetricProvider,
-    MulticolumnMapMetricProvider,
+from great_expectations.expectations.metrics.map_metric_provider.column_condition_partial import (
     column_condition_partial,
+)
+from great_expectations.expectations.metrics.map_metric_provider.column_map_metric_provider import (
+    ColumnMapMetricProvider,
+)
+from great_expectations.expectations.metrics.map_metric_provider.multicolumn_condition_partial import (
     multicolumn_condition_partial,
+)
+from great_expectations.expectations.metrics.map_metric_provider.multicolumn_map_metric_provider import (
+    MulticolumnMapMetricProvider,
 )
 from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.registry import register_metric
@@ -35,6 +42,10 @@ from warehouse.validation.datasource import DuckDBExecutionEngine
 def _number(value: float) -> Any:
     """A number in the text: quantile() takes no bound parameter as its position."""
     return sa.literal_column(repr(float(value)))
+
+
+def _column(name: str) -> Any:
+    return sa.column(name)
 
 
 def _source(execution_engine: DuckDBExecutionEngine, domain: Mapping[str, Any]) -> Any:
@@ -70,7 +81,7 @@ class QuantileValues(ColumnAggregateMetricProvider):
         positions = ", ".join(repr(float(quantile)) for quantile in quantiles)
         values = sa.func.quantile_disc(column, sa.literal_column(f"[{positions}]"))
         # Of no values at all DuckDB gives one NULL, and GX reads one per quantile.
-        nothing = sa.literal_column(f"[{', '.join('null' for _ in quantiles)}]")
+        nothing: Any = sa.literal_column(f"[{', '.join('null' for _ in quantiles)}]")
         return sa.func.coalesce(values, nothing)
 
 
@@ -89,7 +100,7 @@ class OutlierStatisticsByDuckDB(ColumnAggregateMetricProvider):
         **_: Any,
     ) -> OutlierStatistics:
         source = _source(execution_engine, metric_domain_kwargs)
-        column = sa.cast(sa.column(metric_domain_kwargs["column"]), sa.Float)
+        column = sa.cast(_column(metric_domain_kwargs["column"]), sa.Float)
         finite = sa.func.isfinite(column)
         if metric_value_kwargs["method"] == "iqr":
             quartiles = [sa.func.quantile_cont(column, _number(share)).filter(finite) for share in (0.25, 0.75)]
@@ -110,7 +121,7 @@ class MostCommonValue(ColumnAggregateMetricProvider):
     def _sqlalchemy(
         cls, execution_engine: DuckDBExecutionEngine, metric_domain_kwargs: dict[str, Any], **_: Any
     ) -> list[Any]:
-        column = sa.column(metric_domain_kwargs["column"])
+        column = _column(metric_domain_kwargs["column"])
         rows_per_value = (
             sa.select(column.label("value"), sa.func.count().label("row_count"))
             .select_from(_source(execution_engine, metric_domain_kwargs))
@@ -141,7 +152,7 @@ class CompoundUnique(MulticolumnMapMetricProvider):
         *("batch_id", "table", "column_list", "row_condition", "condition_parser", "ignore_row_if"),
     )
 
-    @multicolumn_condition_partial(engine=DuckDBExecutionEngine)
+    @multicolumn_condition_partial(engine=DuckDBExecutionEngine)  # type: ignore[untyped-decorator] # as in GX
     def _sqlalchemy(cls, column_list: Sequence[Any], _table: Any, **_: Any) -> Any:
         return sa.tuple_(*column_list).not_in(_repeated(column_list, _table))
 
@@ -162,7 +173,7 @@ def _repeated_rows(
 ) -> int:
     """How many rows share their key with another row."""
     names = metric_domain_kwargs.get("column_list") or [metric_domain_kwargs["column"]]
-    columns = [sa.column(name) for name in names]
+    columns = [_column(name) for name in names]
     source = _source(execution_engine, metric_domain_kwargs)
     rows_per_key = (
         sa.select(sa.func.count().label("row_count"))
@@ -186,7 +197,7 @@ def _repeated_values(
     """Keys that more than one row has: GX writes this query for its own condition, which brings its table with it."""
     condition = metrics["unexpected_condition"][0]
     names = metric_domain_kwargs.get("column_list")
-    columns = [sa.column(name) for name in names or [metric_domain_kwargs["column"]]]
+    columns = [_column(name) for name in names or [metric_domain_kwargs["column"]]]
     query = sa.select(*columns).select_from(_source(execution_engine, metric_domain_kwargs)).where(condition)
     wanted = metric_value_kwargs["result_format"]
     limit = MAX_RESULT_RECORDS if wanted["result_format"] == "COMPLETE" else wanted["partial_unexpected_count"]

@@ -56,6 +56,11 @@ class ExpectationResult:
         return self.column or "table"
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns it is about."""
+        return named_columns(self.arguments)
+
+    @property
     def expected(self) -> str:
         """The arguments other than columns, as they were written."""
         return ", ".join(
@@ -76,6 +81,13 @@ class ExpectationResult:
             "" if not self.details else "; ".join(f"{name}: {_short(value)}" for name, value in self.details.items())
         )
         return " · ".join(filter(None, (words, details)))
+
+
+def named_columns(arguments: Mapping[str, Any]) -> tuple[str, ...]:
+    """The columns among an expectation's arguments."""
+    single = [arguments.get(name) for name in ("column", "column_A", "column_B")]
+    several = arguments.get("column_list") or ()
+    return tuple(str(name) for name in (*single, *several) if name is not None)
 
 
 COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list")

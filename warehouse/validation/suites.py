@@ -1,7 +1,7 @@
 """Suites as data: everything in `expectations/`, checked whole before anything runs.
 
-What can be wrong without a database is found here; `check_against_database` finds the rest. Both report every problem of
-every suite together, each with its file and line.
+What can be wrong without a database is found here; `check_against_database` finds the rest. Both report every problem
+of every suite together, each with its file and line.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from warehouse.errors import ValidationError, problem_list, suggestion
 from warehouse.findings import Severity
+from warehouse.validation.results import named_columns
 from warehouse.validation.suite_file import Entry, read_suite, suite_files
 
 if TYPE_CHECKING:
@@ -36,10 +37,7 @@ class Expectation:
         """Columns that the table must have."""
         if self.type in ABOUT_EXISTENCE:
             return ()
-        single = [self.arguments.get(name) for name in ("column", "column_A", "column_B")]
-        several = self.arguments.get("column_list") or ()
-        conditioned = _condition_columns(self.arguments.get("row_condition"))
-        return tuple(str(name) for name in (*single, *several, *conditioned) if name is not None)
+        return (*named_columns(self.arguments), *_condition_columns(self.arguments.get("row_condition")))
 
 
 ROW_CONDITION = re.compile(r"""\s*col\((["'])(?P<column>.+?)\1\)""")

@@ -65,7 +65,7 @@ def type_problem(name: str) -> str | None:
 
 
 def argument_problems(type_name: str, arguments: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What is wrong with the arguments of an expectation: the argument's name (empty: none in particular) and the words."""
+    """What is wrong with an expectation's arguments: the name of one (empty: of none in particular) and the words."""
     fields = classes()[type_name].__fields__
     known = [name for name in fields if name not in RESERVED]
     problems = [
@@ -89,7 +89,8 @@ def _value_problems(name: str, value: Any) -> Iterator[str]:
         yield from filter(None, (column_types.type_problem(item) for item in names if isinstance(item, str)))
     # GX keeps bounds as floating point numbers.
     if isinstance(value, int) and abs(value) > EXACT_INTEGERS and int(float(value)) != value:
-        yield f"{name}: {value} would be rounded to {int(float(value))}; use unexpected_rows_expectation for exact bounds"
+        rounded = int(float(value))
+        yield f"{name}: {value} would be rounded to {rounded}; use unexpected_rows_expectation for exact bounds"
 
 
 def _construction_problems(type_name: str, arguments: Mapping[str, Any]) -> list[tuple[str, str]]:
