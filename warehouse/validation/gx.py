@@ -28,6 +28,8 @@ def load() -> Any:
         from great_expectations.validator import validation_graph as graph
 
         from warehouse.validation import metrics  # noqa: F401 - registers our metrics
+    # This one sets a level of its own, and tells whoever listens to the root where it keeps its temporary files.
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(SILENT)
     # One expectation (Kullback-Leibler) shows a progress bar whatever the context's setting is.
     module: Any = graph
     bar = module.tqdm
