@@ -349,5 +349,6 @@ def _coverage(engine: Engine, left: Relation, right: Relation, time: str) -> Cov
         if not extremes:
             return None
         low, high = (time_text(value, column.family) for value in extremes[0])
-        sides.append((low, high))
+        # Days are enough unless all happened within one.
+        sides.append((low[:10], high[:10]) if low[:10] != high[:10] else (low, high))
     return Coverage(column=time, left=sides[0], right=sides[1])

@@ -133,7 +133,7 @@ def _category_bars(pair: ColumnPair, categories: Categories) -> list[Bar]:
     bars = [
         _bar(
             pair,
-            number_text(category.label) if isinstance(category.label, float) else category.label,
+            _label(category),
             (category.left_count, category.right_count),
         )
         for category in shown
@@ -148,6 +148,10 @@ def _category_bars(pair: ColumnPair, categories: Categories) -> list[Bar]:
     if count:
         bars.append(_bar(pair, f"{count:,} other{'s' if count > 1 else ''}", others, role=Role.OTHER))
     return bars
+
+
+def _label(category: Category) -> str:
+    return number_text(category.label) if isinstance(category.label, float) else category.label
 
 
 def _range_bars(pair: ColumnPair, bins: Bins, left: Sequence[int], right: Sequence[int]) -> list[Bar]:
@@ -177,12 +181,12 @@ def strangers_of(categories: Categories, *, left_rows: int, right_rows: int) -> 
             distinct_count=categories.new_distinct,
             row_count=categories.new_rows,
             row_share=categories.new_rows / max(1, right_rows),
-            examples=tuple((str(category.label), category.right_count) for category in categories.new),
+            examples=tuple((_label(category), category.right_count) for category in categories.new),
         ),
         Strangers(
             distinct_count=categories.vanished_distinct,
             row_count=categories.vanished_rows,
             row_share=categories.vanished_rows / max(1, left_rows),
-            examples=tuple((str(category.label), category.left_count) for category in categories.vanished),
+            examples=tuple((_label(category), category.left_count) for category in categories.vanished),
         ),
     )

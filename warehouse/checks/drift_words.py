@@ -36,6 +36,8 @@ def number_text(value: float) -> str:
 def share_text(share: float) -> str:
     """A share as a percentage; small ones keep a digit that counts."""
     percent = share * 100
+    if share in (0, 1):
+        return f"{percent:.0f}%"
     if 0 < percent < 0.01:
         return "under 0.01%"
     if percent < 1 or 99 < percent < 100:
@@ -92,7 +94,7 @@ def explain_column(
         return happening[0].upper() + happening[1:]
     low, high, threshold = (_effect_number(leading, n) for n in (leading.low, leading.high, leading.threshold))
     return (
-        f"Too few rows to know: the {_effect_words(leading)} lies between {low} and {high}, across the threshold "
+        f"Undecided: the {_effect_words(leading)} lies between {low} and {high}, across the threshold "
         f"{threshold}. Measured: {happening}"
     )
 
@@ -200,18 +202,19 @@ def explain_result(
     undecided = [column for column in columns if column[2] is Verdict.UNDECIDED]
     sentences = [_opening(left_name, right_name, len(columns), len(drifted), len(undecided))]
     if drifted:
-        name, _, _, explanation = next((column for column in drifted if not column[1]), drifted[0])
-        sentences.append(f"Strongest in {quoted(name)}: {_lowered(explanation)}")
+        strongest = [column for column in drifted if not column[1]][:3] or drifted
+        told = [f"{quoted(name)} ({_lowered(explanation).removesuffix('.')})" for name, _, _, explanation in strongest]
+        sentences.append(f"Strongest: {_listed(told)}.")
     for name, is_label, verdict, explanation in columns:
         if is_label:
             words = {
                 Verdict.DRIFTED: f"drifted: {_lowered(explanation)}",
                 Verdict.STABLE: "is stable.",
-                Verdict.UNDECIDED: "is undecided: too few rows to know.",
+                Verdict.UNDECIDED: "is undecided: more rows are needed to know.",
             }[verdict]
             sentences.append(f"The label {quoted(name)} {words}")
     if undecided and drifted:
-        sentences.append(f"{count_text(len(undecided), 'column')} cannot be judged on so few rows.")
+        sentences.append(f"{count_text(len(undecided), 'column')} cannot be judged without more rows.")
     if coverage is not None:
         sentences.append(
             f"By {quoted(coverage.column)}, {left_name} covers {coverage.left[0]} to {coverage.left[1]} "
@@ -234,9 +237,13 @@ def _opening(left_name: str, right_name: str, total: int, drifted: int, undecide
     if undecided:
         return (
             f"No column drifted from {left_name} to {right_name}, but {undecided} of {count_text(total, 'column')} "
-            "cannot be judged on so few rows."
+            "cannot be judged without more rows."
         )
     return f"{right_name} looks like {left_name}: all {count_text(total, 'column')} are stable."
+
+
+def _listed(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _lowered(sentence: str) -> str:

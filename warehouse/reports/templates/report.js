@@ -1,0 +1,50 @@
+"use strict";
+(() => {
+  const rows = [...document.querySelectorAll("tbody.list tr")];
+  const cards = new Map(rows.map((row) => [row, document.getElementById(row.dataset.card)]));
+  const search = document.getElementById("search");
+  const boxes = [...document.querySelectorAll("input[name=verdict]")];
+  const status = document.getElementById("status");
+
+  const filter = () => {
+    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const wanted = new Set(boxes.filter((box) => box.checked).map((box) => box.value));
+    let shown = 0;
+    for (const row of rows) {
+      const fits = wanted.has(row.dataset.verdict) && words.every((word) => row.dataset.find.includes(word));
+      row.hidden = !fits;
+      cards.get(row).hidden = !fits;
+      shown += fits;
+    }
+    status.textContent = shown === rows.length ? `${shown} columns` : `${shown} of ${rows.length} columns`;
+  };
+  search.addEventListener("input", filter);
+  boxes.forEach((box) => box.addEventListener("change", filter));
+
+  for (const button of document.querySelectorAll("th button")) {
+    button.addEventListener("click", () => {
+      const head = button.closest("th");
+      const up = head.getAttribute("aria-sort") === "descending";
+      for (const other of head.parentNode.children) other.removeAttribute("aria-sort");
+      head.setAttribute("aria-sort", up ? "ascending" : "descending");
+      const key = button.dataset.key;
+      const number = button.dataset.type === "number";
+      const order = (a, b) => {
+        const [x, y] = [a.dataset[key], b.dataset[key]];
+        return (number ? x - y : x.localeCompare(y)) * (up ? 1 : -1);
+      };
+      const body = document.querySelector("tbody.list");
+      rows.sort(order).forEach((row) => body.append(row));
+    });
+  }
+
+  // What a closed card holds must still be found, and must be on paper.
+  const open = () => {
+    const card = location.hash && document.getElementById(location.hash.slice(1));
+    if (card && card.tagName === "DETAILS") card.open = true;
+  };
+  addEventListener("hashchange", open);
+  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((part) => (part.open = true)));
+  open();
+  filter();
+})();
