@@ -107,7 +107,8 @@ def test_unusual_values_are_shown_as_json_knows_them(tmp_path: Path) -> None:
     connection = duckdb.connect(str(path))
     connection.execute("""
         create table flights as select
-            1 as id, 'nan'::double as nan, '-inf'::double as low, 12.50::decimal(10, 2) as price, '\\x00\\xFF'::blob as raw,
+            1 as id, 'nan'::double as nan, '-inf'::double as low, 12.50::decimal(10, 2) as price,
+            '\\x00\\xFF'::blob as raw,
             timestamptz '2013-01-01 12:00:00+02' as at, interval 1 day as wait, [1, null] as items,
             {'a': {'b': date '2013-01-01'}} as nested, map {'k': 1} as pairs, repeat('é', 2000) as long,
             170141183460469231731687303715884105727::hugeint as huge, time '01:02:03' as clock,

@@ -145,7 +145,7 @@ def test_only_suites_that_are_asked_for_are_loaded_and_an_unknown_one_is_an_erro
         broken="expectations:\n  - 5\n",
     )
     assert [suite.name for suite in load_suites(folder, only=["good"])] == ["good"]
-    with pytest.raises(ValidationError, match="there is no suite 'god' in .*; did you mean 'good'"):
+    with pytest.raises(ValidationError, match=r"there is no suite 'god' in .*; did you mean 'good'"):
         load_suites(folder, only=["god"])
 
 

@@ -1,4 +1,4 @@
-"""Great Expectations' Data Docs of a result, made to stand without a network, and a summary of our own in front of them.
+"""Great Expectations' Data Docs of a result, made to stand without a network, and a summary of our own before them.
 
 Built from the plain result, apart from running: `warehouse build` keeps the result and never waits for pages.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from warehouse.storage import storage_errors, write_file
-from warehouse.validation.docs_page import cleaned, page
+from warehouse.validation.docs_page import cleaned, page, unveiled, veiled
 from warehouse.validation.results import ExpectationResult, SuiteResult, ValidationResult
 from warehouse.validation.vocabulary import build
 
@@ -101,11 +101,12 @@ def _suite_page(suite: SuiteResult, now: datetime) -> str:
 
     gx.load()
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
-    from great_expectations.render.view import DefaultJinjaPageView
+    from great_expectations.render.view.view import DefaultJinjaPageView
 
+    view: Any = DefaultJinjaPageView()
     try:
         document = ValidationResultsPageRenderer().render(_validation(suite, now))
-        body = cleaned(DefaultJinjaPageView().render(document))
+        body = unveiled(cleaned(view.render(document)))
     except Exception as error:  # GX's renderers raise anything on a value they do not expect
         body = f"<p>Great Expectations could not render this suite: {escape(str(error))}</p>\n{_failures(suite)}"
     return page(f"{suite.name}: {len(suite.failed)} of {len(suite.expectations)} failed", body, home="index.html")
@@ -119,7 +120,7 @@ def _validation(suite: SuiteResult, now: datetime) -> Any:
     evaluated, failed = len(suite.expectations), len(suite.failed)
     return ExpectationSuiteValidationResult(
         success=not failed,
-        suite_name=suite.name,
+        suite_name=veiled(suite.name),
         results=[_expectation_validation(result) for result in suite.expectations],
         statistics={
             "evaluated_expectations": evaluated,
@@ -128,10 +129,10 @@ def _validation(suite: SuiteResult, now: datetime) -> Any:
             "success_percent": 100 * (evaluated - failed) / evaluated if evaluated else None,
         },
         meta={
-            "run_id": RunIdentifier(run_name=suite.name, run_time=now),
+            "run_id": RunIdentifier(run_name=veiled(suite.name), run_time=now),
             "validation_time": now.isoformat(),
-            "batch_spec": {"table_name": suite.table},
-            "active_batch_definition": {"data_asset_name": suite.table},
+            "batch_spec": {"data_asset_name": veiled(suite.table)},
+            "active_batch_definition": {"data_asset_name": veiled(suite.table)},
         },
     )
 
@@ -139,14 +140,16 @@ def _validation(suite: SuiteResult, now: datetime) -> Any:
 def _expectation_validation(result: ExpectationResult) -> Any:
     from great_expectations.core import ExpectationValidationResult
 
-    built = build(result.type, result.arguments, severity=result.severity.value)
+    configuration = build(result.type, result.arguments, severity=result.severity.value).configuration
+    for name, value in configuration.kwargs.items():
+        configuration.kwargs[name] = value if name == "row_condition" else veiled(value)
     return ExpectationValidationResult(
         success=result.success,
-        expectation_config=built.configuration,
-        result=_facts(result),
+        expectation_config=configuration,
+        result=veiled(_facts(result)),
         exception_info={
             "raised_exception": result.error is not None,
-            "exception_message": result.error,
+            "exception_message": veiled(result.error),
             "exception_traceback": "",
         },
     )

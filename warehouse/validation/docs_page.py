@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from html import escape
 from html.parser import HTMLParser
+from typing import Any
 
 TAGS = frozenset(
     {
@@ -23,7 +25,8 @@ EMPTY_TAGS = frozenset({"br", "hr"})
 DROPPED = frozenset({"footer", "head", "iframe", "object", "script", "style", "svg", "template", "title"})
 ATTRIBUTES = frozenset({"class", "colspan", "data-toggle", "hidden", "id", "role", "rowspan"})
 STYLE = """
-:root { color-scheme: light dark; --line: #8884; --soft: #8881; --bad: #c0392b; --good: #1e8449; --warn: #b9770e; }
+:root { color-scheme: light dark; --line: #8884; --soft: #8881; }
+:root { --bad: #c0392b; --good: #1e8449; --warn: #b9770e; }
 * { box-sizing: border-box; }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; padding: 0 24px 48px; max-width: 1400px; }
 header { display: flex; gap: 16px; align-items: baseline; border-bottom: 1px solid var(--line); padding: 14px 0; }
@@ -35,7 +38,8 @@ h4, h5, h6 { margin: 0 0 4px; } h5 { font-size: 17px; } h6, .h6 { font-size: 14p
 .lead { margin: 4px 0 12px; opacity: .75; }
 table { border-collapse: collapse; margin: 8px 0; }
 th, td { text-align: left; vertical-align: top; padding: 6px 10px; border-bottom: 1px solid var(--line); }
-th { font-weight: 600; background: var(--soft); } td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+th { font-weight: 600; background: var(--soft); }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 .table { width: 100%; } .table-sm th, .table-sm td { padding: 3px 8px; font-size: 14px; }
 .table-bordered th, .table-bordered td { border: 1px solid var(--line); }
 .table-responsive, .scroll { overflow-x: auto; }
@@ -104,6 +108,28 @@ def cleaned(html: str) -> str:
     cleaner.feed(html)
     cleaner.close()
     return cleaner.markup()
+
+
+# GX escapes some values twice, some not at all, and takes a dollar for a placeholder of its templates.
+_VEILS = {"<": "\ue000", ">": "\ue001", "&": "\ue002", '"': "\ue003", "'": "\ue004", "$": "\ue005"}
+_VEIL = str.maketrans(_VEILS)
+_UNVEIL = str.maketrans({veil: escape(character) for character, veil in _VEILS.items()})
+
+
+def veiled(value: Any) -> Any:
+    """`value` with every character in its text that could become markup as one that no renderer touches."""
+    if isinstance(value, str):
+        return value.translate(_VEIL)
+    if isinstance(value, Mapping):
+        return {veiled(name): veiled(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [veiled(item) for item in value]
+    return value
+
+
+def unveiled(html: str) -> str:
+    """Markup with the veiled characters back, escaped."""
+    return html.translate(_UNVEIL)
 
 
 class _Cleaner(HTMLParser):
