@@ -15,7 +15,7 @@ import typer
 from warehouse.errors import WarehouseError
 
 from . import console
-from .commands import builds, datasets, projects, validate
+from .commands import builds, datasets, drift, projects, validate
 
 PROJECT, BUILDS, DATASETS, REPORTS = "Project", "Builds", "Datasets", "Reports"
 
@@ -59,6 +59,7 @@ app.command("datasets", rich_help_panel=DATASETS)(datasets.datasets)
 app.command("export", rich_help_panel=DATASETS)(datasets.export)
 app.command("show", rich_help_panel=DATASETS)(datasets.show)
 app.command("verify", rich_help_panel=DATASETS)(datasets.verify)
+app.command("drift", rich_help_panel=REPORTS)(drift.drift)
 
 
 def main() -> None:

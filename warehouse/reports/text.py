@@ -1,0 +1,37 @@
+"""Results as rows for a terminal."""
+
+from __future__ import annotations
+
+from warehouse.checks.drift_result import ColumnDrift, DriftResult, Verdict
+from warehouse.checks.drift_words import share_text
+
+DRIFT_HEADERS = ("column", "kind", "verdict", "effect", "interval", "threshold", "missing", "what happened")
+DRIFT_RIGHT = ("effect", "interval", "threshold", "missing")
+
+
+def drift_rows(result: DriftResult, *, limit: int) -> list[tuple[str, ...]]:
+    """Cells of the worst columns, those that are not stable first, the label always among them; of `DRIFT_HEADERS`."""
+    return [_drift_row(column) for column in result.columns[:limit]]
+
+
+def drift_rest(result: DriftResult, *, limit: int) -> str:
+    """What the table does not show; empty when it shows all."""
+    rest = result.columns[limit:]
+    if not rest:
+        return ""
+    counts = [(verdict, sum(column.verdict is verdict for column in rest)) for verdict in Verdict]
+    return "and " + ", ".join(f"{count} {verdict}" for verdict, count in counts if count)
+
+
+def _drift_row(column: ColumnDrift) -> tuple[str, ...]:
+    effect = column.leading
+    return (
+        f"{column.name} (label)" if column.is_label else column.name,
+        column.kind,
+        column.verdict,
+        f"{effect.value:.3f}" if effect else "",
+        f"{effect.low:.3f} to {effect.high:.3f}" if effect else "",
+        f"{effect.threshold:g}" if effect else "",
+        f"{share_text(column.left.missing_share)} > {share_text(column.right.missing_share)}",
+        column.explanation,
+    )
