@@ -29,6 +29,7 @@ ARROWS: dict[str, set[str]] = {
     "dbt_runner": {"errors", "project", "storage"},
     "dbt_tests": {"errors", "findings", "sql", "project", "storage", "engine", "dbt_runner"},
     "sources": {"errors", "findings", "sql", "project", "storage", "engine", "dbt_manifest"},
+    "template": {"errors", "storage"},
     "retention": {"errors", "project", "published", "storage", "records"},
     "validation": {"errors", "findings", "sql", "project", "published", "storage", "engine"},
     "statistics": {"errors", "sql", "engine"},
