@@ -91,14 +91,13 @@ def _print_result(result: ValidationResult, project: Project) -> None:
 def _print_suite(suite: SuiteResult) -> None:
     rows = "" if suite.row_count is None else f", {suite.row_count:,} rows"
     console.print_table(
-        ["", "Expectation", "About", "Expected", "Found"],
+        ["", "Expectation", "About", "Found"],
         [
             [
                 "ok" if result.success else console.severity_text(result.severity.value),
                 result.type.removeprefix("expect_"),
                 result.subject,
-                _cut(result.expected),
-                _cut(result.measured),
+                _cut(result.measured, 50),
             ]
             for result in suite.expectations
         ],
@@ -108,7 +107,8 @@ def _print_suite(suite: SuiteResult) -> None:
 
 def _print_failure(suite: SuiteResult, result: ExpectationResult) -> None:
     expected = f" ({result.expected})" if result.expected else ""
-    console.print_line(f"{suite.table}.{result.subject}: {result.type}{expected}")
+    about = f"{suite.table}.{result.column}" if result.column else suite.table
+    console.print_line(f"{about}: {result.type}{expected}")
     console.print_line(f"  {result.severity.value}, {result.where}; found: {result.measured}")
     console.print_line(f"  why: {result.reason}")
     if not result.examples:
@@ -128,7 +128,7 @@ def _print_failure(suite: SuiteResult, result: ExpectationResult) -> None:
     )
 
 
-def _cut(text: str, limit: int = 70) -> str:
+def _cut(text: str, limit: int) -> str:
     line = " ".join(text.split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 

@@ -103,7 +103,8 @@ class _Evaluation:
         rows = details.pop("unexpected_rows", None)
         for name, words in (("partial_unexpected_list", "unexpected"), ("partial_missing_list", "missing")):
             if facts.get(name) and "element_count" not in facts:
-                details[words] = facts[name]
+                # DuckDB gives distinct values in any order.
+                details[words] = sorted(facts[name], key=str)
         unexpected_count, row_count, null_count = None, None, None
         if "element_count" in facts:
             unexpected_count = int(facts["unexpected_count"] or 0)
@@ -192,6 +193,9 @@ def _rows(rows: Any, limit: int) -> tuple[Row, ...]:
 
 def _cell(value: Any) -> Any:
     """A value as JSON knows it: text, number, list, dictionary; huge text is cut."""
+    if type(value).__module__ == "numpy":
+        # A number of numpy is one of Python's inside.
+        value = value.tolist()
     if isinstance(value, str):
         return value if len(value) <= CELL_LIMIT else f"{value[:CELL_LIMIT]}… ({len(value):,} characters)"
     if isinstance(value, float) and not math.isfinite(value):
@@ -206,5 +210,4 @@ def _cell(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, bytes | bytearray | memoryview):
         return _cell(bytes(value).hex())
-    # A number of numpy is one of Python's inside.
-    return _cell(value.item()) if hasattr(value, "item") else str(value)
+    return str(value)

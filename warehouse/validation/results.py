@@ -74,13 +74,17 @@ class ExpectationResult:
             return f"could not be evaluated: {self.error}"
         if self.unexpected_count is not None:
             judged = (self.row_count or 0) - (self.null_count or 0)
-            share = "" if self.unexpected_share is None else f" ({self.unexpected_share:.3%})"
+            share = f" ({self.unexpected_share:.3%})" if self.unexpected_share else ""
             return f"{self.unexpected_count:,} of {judged:,} rows unexpected{share}"
-        words = "" if self.observed is None else _short(self.observed)
-        details = (
-            "" if not self.details else "; ".join(f"{name}: {_short(value)}" for name, value in self.details.items())
-        )
-        return " · ".join(filter(None, (words, details)))
+        if self.type == "unexpected_rows_expectation":
+            return f"{self.observed or 0:,} rows"
+        words = "" if self.observed is None else _short(_observed(self.observed))
+        if self.success:
+            return words
+        details = [
+            f"{name}: {_short(value)}" for name, value in (self.details or {}).items() if name not in LONG_DETAILS
+        ]
+        return "; ".join(filter(None, (words, *details)))
 
 
 def named_columns(arguments: Mapping[str, Any]) -> tuple[str, ...]:
@@ -90,6 +94,8 @@ def named_columns(arguments: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(name) for name in (*single, *several) if name is not None)
 
 
+LONG_DETAILS = (*("success_details", "observed_partition", "expected_partition", "observed_cdf", "expected_cdf"),)
+"""Details that only a machine reads."""
 COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list")
 
 
@@ -160,6 +166,20 @@ def _number(value: Any) -> float | None:
 def _allowed_share(result: ExpectationResult) -> float | None:
     mostly = _number(result.arguments.get("mostly", 1))
     return None if result.unexpected_share is None or mostly is None else 1 - mostly
+
+
+def _observed(value: Any) -> Any:
+    """A value as people read it: numbers with separators or six digits, quantiles by their position."""
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, Mapping) and {"quantiles", "values"} == set(value):
+        pairs = zip(value["quantiles"], value["values"], strict=False)
+        return ", ".join(f"{_observed(found)} at {position:g}" for position, found in pairs)
+    return value
 
 
 def _short(value: Any, limit: int = 120) -> str:
