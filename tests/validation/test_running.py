@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from datetime import UTC, date, datetime
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -144,6 +145,22 @@ def test_bounds_beyond_floating_point_are_exact(tmp_path: Path) -> None:
     connection.close()
     (result,) = run(path, ("column_values_to_be_between", {"column": "id", "max_value": 2**53}))
     assert result.unexpected_count == 1
+
+
+def test_bounds_of_times_with_a_zone_need_one_and_dates_compare_days(tmp_path: Path) -> None:
+    path = tmp_path / "w.duckdb"
+    connection = duckdb.connect(str(path))
+    connection.execute("create table flights as select timestamptz '2013-01-01 23:30:00+00' as at")
+    connection.close()
+    found = run(
+        path,
+        ("column_max_to_be_between", {"column": "at", "max_value": datetime(2013, 1, 2, tzinfo=UTC)}),
+        ("column_max_to_be_between", {"column": "at", "max_value": datetime(2013, 1, 2)}),
+        ("column_max_to_be_between", {"column": "at", "max_value": date(2013, 1, 1)}),
+        ("column_values_to_be_between", {"column": "at", "max_value": date(2013, 1, 1)}),
+    )
+    assert [result.success for result in found] == [True, False, True, False]
+    assert found[1].error == "can't compare offset-naive and offset-aware datetimes"
 
 
 def test_failing_metrics_are_each_told_with_their_own_reason_and_take_no_other_down(path: Path) -> None:
