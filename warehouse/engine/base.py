@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from warehouse.sql import Query, Relation
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,14 @@ class Engine(Protocol):
 
     def rows(self, query: Query) -> list[dict[str, Any]]:
         """All rows of the result, each by column name.
+
+        Raises:
+            QueryError: the engine refused it.
+        """
+        ...
+
+    def numbers(self, query: Query) -> npt.NDArray[np.float64]:
+        """The result's only column, of doubles without nulls, as an array; the caller bounds its length.
 
         Raises:
             QueryError: the engine refused it.

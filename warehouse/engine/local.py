@@ -10,6 +10,8 @@ from warehouse.sql import Query, Relation, Step
 
 if TYPE_CHECKING:
     import duckdb
+    import numpy as np
+    import numpy.typing as npt
 
 
 class LocalEngine:
@@ -23,6 +25,13 @@ class LocalEngine:
         cursor = self._run(query)
         names = [description[0] for description in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def numbers(self, query: Query) -> npt.NDArray[np.float64]:
+        """The result's only column, of doubles without nulls, as an array."""
+        import numpy as np
+
+        (column,) = self._run(query).fetchnumpy().values()
+        return np.asarray(column, dtype=np.float64)
 
     def columns(self, relation: Relation) -> tuple[Column, ...]:
         """The relation's columns in order; reads no data."""

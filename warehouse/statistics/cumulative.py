@@ -1,12 +1,19 @@
-"""Kolmogorov-Smirnov and Wasserstein over every row: one sort per column, out of core, nothing sampled."""
+"""Kolmogorov-Smirnov and Wasserstein of one column: over every row while they fit, on fine bins beyond."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step
-from warehouse.statistics.profile import Measured, power_of_two
+from warehouse.statistics.bins import Bins
+from warehouse.statistics.distance import cumulative_gaps, kolmogorov_smirnov_binned, wasserstein_binned
+from warehouse.statistics.profile import Histogram, Measured
+
+EXACT_ROWS = 5_000_000
+"""Up to this many values on both sides together, all are sorted in memory (200 MB); beyond, some 400 bins are used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,73 +23,39 @@ class CumulativeGap:
     kolmogorov_smirnov: float
     """Largest vertical gap, 0..1."""
     kolmogorov_smirnov_error: float
-    """How much larger the true gap may be at most; 0 when all rows were sorted."""
+    """How much larger the true gap may be at most; 0 when all values were sorted."""
     wasserstein: float
     """Area between them (W1): the mean distance a value has to move, in the values' unit."""
     wasserstein_error: float
     """How wrong that may be at most, either way."""
 
 
-def cumulative_gap_sql(
-    left: Relation, right: Relation, column: Measured, *, left_count: int, right_count: int, scale: float
-) -> Query:
-    """One row: `gap` (largest), `area` (of x / scale); finite values only, of which each side has these many."""
+def finite_values_sql(relation: Relation, column: Measured) -> Query:
+    """One row per finite value: `value`, a double."""
     number = column.finite_sql
     return Query.of(
-        Step(
-            "rows_per_side_and_value",
-            f"""
-            select {number} as value, count(*) as left_rows, 0 as right_rows
-            from {left.sql} group by {number}
-            union all
-            select {number} as value, 0 as left_rows, count(*) as right_rows
-            from {right.sql} group by {number}
-            """,
-        ),
-        Step(
-            "rows_per_value",
-            """
-            select value, sum(left_rows) as left_rows, sum(right_rows) as right_rows
-            from rows_per_side_and_value where value is not null group by value
-            """,
-        ),
-        Step(
-            "gap_per_value",
-            """
-            select
-                abs(
-                    cast(sum(left_rows) over upwards as double) / $left_count
-                    - cast(sum(right_rows) over upwards as double) / $right_count
-                ) as gap,
-                lead(value) over (order by value) / $scale - value / $scale as width,
-            from rows_per_value
-            window upwards as (order by value rows unbounded preceding)
-            """,
-        ),
-        Step("cumulative_gap", "select max(gap) as gap, sum(gap * width) as area from gap_per_value"),
-        left_count=left_count,
-        right_count=right_count,
-        scale=scale,
+        Step("finite_values", f"select {number} as value from {relation.sql} where {number} is not null"),
     )
 
 
-def cumulative_gap(
-    engine: Engine,
-    left: Relation,
-    right: Relation,
-    column: Measured,
-    *,
-    left_count: int,
-    right_count: int,
-    largest: float,
-) -> CumulativeGap:
-    """The exact gap; each side has at least one finite value, none larger in size than `largest`."""
-    scale = power_of_two(largest)
-    query = cumulative_gap_sql(left, right, column, left_count=left_count, right_count=right_count, scale=scale)
-    row = engine.rows(query)[0]
+def exact_gap(engine: Engine, left: Relation, right: Relation, column: Measured) -> CumulativeGap:
+    """The gap over all rows; each side has a finite value. Reads the column into memory, 8 bytes per value."""
+    statistic, area = cumulative_gaps(
+        engine.numbers(finite_values_sql(left, column)), engine.numbers(finite_values_sql(right, column))
+    )
     return CumulativeGap(
-        kolmogorov_smirnov=row["gap"],
-        kolmogorov_smirnov_error=0.0,
-        wasserstein=(row["area"] or 0.0) * scale,
-        wasserstein_error=0.0,
+        kolmogorov_smirnov=statistic, kolmogorov_smirnov_error=0.0, wasserstein=area, wasserstein_error=0.0
+    )
+
+
+def binned_gap(bins: Bins, left: Histogram, right: Histogram) -> CumulativeGap:
+    """The gap from fine bins, with its error; each side has a finite value, and no row is read."""
+    left_counts, right_counts = np.array(left.counts, dtype=np.float64), np.array(right.counts, dtype=np.float64)
+    statistic, error = kolmogorov_smirnov_binned(left_counts, right_counts)
+    area, area_error = wasserstein_binned(left_counts, right_counts, np.diff(np.array([bins.lowest, *bins.edges])))
+    return CumulativeGap(
+        kolmogorov_smirnov=statistic,
+        kolmogorov_smirnov_error=error,
+        wasserstein=area,
+        wasserstein_error=area_error,
     )

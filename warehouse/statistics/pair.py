@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from warehouse.engine.base import Column, Engine
 from warehouse.sql import Relation
 from warehouse.statistics.bins import Bins, make_bins
 from warehouse.statistics.categories import Categories, category_counts
-from warehouse.statistics.cumulative import CumulativeGap, cumulative_gap
-from warehouse.statistics.distance import kolmogorov_smirnov_binned, wasserstein_binned
+from warehouse.statistics.cumulative import EXACT_ROWS, CumulativeGap, binned_gap, exact_gap
 from warehouse.statistics.kinds import (
     IDENTIFIER_SHARE,
     Family,
@@ -24,10 +21,6 @@ from warehouse.statistics.kinds import (
     string_kind,
 )
 from warehouse.statistics.profile import Histogram, Measured, Sketch, distinct_count, histograms, row_count, sketch
-
-EXACT_ROWS = 20_000_000
-"""Up to this many rows on both sides together, Kolmogorov-Smirnov and Wasserstein sort every row; beyond, they are
-computed on the fine bins and say by how much they may be off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +60,7 @@ def compare_relations(
     """Facts of every column that both relations have, but for those in `skip`.
 
     Costs two scans per side for all columns together, and one of the single column for each category (counting its
-    values) and each number or time (sorting its values, up to `exact_rows` rows).
+    values) and each number, time or text (sorting its values or lengths, up to `exact_rows` of them).
 
     Raises:
         QueryError: a relation cannot be read.
@@ -112,7 +105,15 @@ def compare_relations(
                 if kinds[name] in (Kind.BOOLEAN, Kind.CATEGORY, Kind.DISCRETE)
                 else None
             ),
-            gap=_gap(engine, left, right, column, left_histograms, right_histograms, bins, exact_rows),
+            gap=_gap(
+                engine,
+                left,
+                right,
+                column,
+                bins.get(name),
+                (left_histograms.get(name), right_histograms.get(name)),
+                exact_rows,
+            ),
         )
         pairs.append(pair)
     return RelationPair(left_row_count=left_rows, right_row_count=right_rows, columns=tuple(pairs), left_out=left_out)
@@ -187,39 +188,15 @@ def _gap(
     left: Relation,
     right: Relation,
     column: Measured,
-    left_histograms: Mapping[str, Histogram],
-    right_histograms: Mapping[str, Histogram],
-    bins: Mapping[str, Bins],
+    bins: Bins | None,
+    histograms_of_sides: tuple[Histogram | None, Histogram | None],
     exact_rows: int,
 ) -> CumulativeGap | None:
-    if column.name not in bins:
+    left_histogram, right_histogram = histograms_of_sides
+    if bins is None or not left_histogram or not left_histogram.moments:
         return None
-    cut, left_histogram, right_histogram = (
-        bins[column.name],
-        left_histograms[column.name],
-        right_histograms[column.name],
-    )
-    if left_histogram.moments is None or right_histogram.moments is None:
+    if not right_histogram or not right_histogram.moments:
         return None
-    left_count, right_count = left_histogram.moments.count, right_histogram.moments.count
-    if left_count + right_count <= exact_rows:
-        return cumulative_gap(
-            engine,
-            left,
-            right,
-            column,
-            left_count=left_count,
-            right_count=right_count,
-            largest=max(abs(cut.lowest), abs(cut.edges[-1])),
-        )
-    left_counts = np.array(left_histogram.counts, dtype=np.float64)
-    right_counts = np.array(right_histogram.counts, dtype=np.float64)
-    statistic, error = kolmogorov_smirnov_binned(left_counts, right_counts)
-    widths = np.diff(np.array([cut.lowest, *cut.edges]))
-    area, area_error = wasserstein_binned(left_counts, right_counts, widths)
-    return CumulativeGap(
-        kolmogorov_smirnov=statistic,
-        kolmogorov_smirnov_error=error,
-        wasserstein=area,
-        wasserstein_error=area_error,
-    )
+    if left_histogram.moments.count + right_histogram.moments.count <= exact_rows:
+        return exact_gap(engine, left, right, column)
+    return binned_gap(bins, left_histogram, right_histogram)
