@@ -99,12 +99,16 @@ def round_bounds(low: float, high: float, *, is_whole: bool = False) -> list[flo
     if is_whole and scale == 2.5 and tenths == 0:
         scale = 5.0
     step = scale * 10.0**tenths
-    first, last = math.floor(low / step), math.floor(high / step) + 1
-    if tenths < 0:
+
+    def bound(index: int) -> float:
         # Dividing by a power of ten rounds right, multiplying by 0.1 does not: 3 * 0.1 is not 0.3.
-        divisor = 10.0**-tenths
-        return sorted({k * scale / divisor for k in range(first, last + 1)})
-    return sorted({k * step for k in range(first, last + 1)})
+        return index * scale / 10.0**-tenths if tenths < 0 else index * step
+
+    first, last = math.floor(low / step), math.floor(high / step) + 1
+    # The quotients may be off by a hair.
+    first += (bound(first + 1) <= low) - (bound(first) > low)
+    last += bound(last) <= high
+    return sorted({bound(index) for index in range(first, last + 1)})
 
 
 def time_bounds(low: float, high: float) -> list[float]:

@@ -156,11 +156,13 @@ def row_count(engine: Engine, relation: Relation) -> int:
     return int(engine.rows(row_count_sql(relation))[0]["row_count"])
 
 
-def first_scan_sql(relation: Relation, columns: Sequence[Measured], *, keep_one_in: int) -> Query:
+def first_scan_sql(
+    relation: Relation, columns: Sequence[Measured], *, keep_one_in: int, by_place: bool = False
+) -> Query:
     """One row; for column i its answers end in `_i`. Nulls count in none but `sampled_rows`.
 
-    A row is in the sample by a hash of these columns. Equal rows are in it together, so a relation with few different
-    rows may give a lopsided sample: `sketch` then asks again with `keep_one_in = 1`.
+    A row is in the sample by a hash of these columns, whatever the order of rows. Equal rows are in it together, so few
+    different rows may give a lopsided sample; `by_place` hashes the row's place in the relation instead.
     """
     values, parts, facts = [], ["count(*) filter (kept) as sampled_rows"], ["sampled_rows"]
     for index, column in enumerate(columns):
@@ -202,7 +204,7 @@ def first_scan_sql(relation: Relation, columns: Sequence[Measured], *, keep_one_
             facts.append(f"list_unique({sample}) as distinct_{index}")
         parts += [f"{sql} as {name}" for name, sql in counted.items()]
         facts += counted
-    hashed = ", ".join(identifier(column.name) for column in columns)
+    hashed = "row_number() over ()" if by_place else ", ".join(identifier(column.name) for column in columns)
     kept = f"hash({hashed}) % {int(keep_one_in)} = 0" if keep_one_in > 1 else "true"
     return Query.of(
         Step("rows_to_profile", f"select {', '.join([*values, f'{kept} as kept'])} from {relation.sql}"),
@@ -219,8 +221,9 @@ def sketch(engine: Engine, relation: Relation, columns: Sequence[Measured], *, r
         keep_one_in = max(1, round(row_count / SAMPLE_ROWS))
         row = engine.rows(first_scan_sql(relation, chunk, keep_one_in=keep_one_in))[0]
         expected = row_count / keep_one_in
-        if keep_one_in > 1 and not expected / 2 < row["sampled_rows"] < expected * 2:
-            row = engine.rows(first_scan_sql(relation, chunk, keep_one_in=1))[0]
+        # Six standard deviations off: equal rows came in clumps.
+        if keep_one_in > 1 and abs(row["sampled_rows"] - expected) > 6 * math.sqrt(expected):
+            row = engine.rows(first_scan_sql(relation, chunk, keep_one_in=keep_one_in, by_place=True))[0]
         for index, column in enumerate(chunk):
             sketches[column.name] = _sketch(row, index, row_count)
     return sketches
@@ -230,15 +233,16 @@ def _sketch(row: Mapping[str, Any], index: int, row_count: int) -> Sketch:
     def fact(name: str) -> Any:
         return row.get(f"{name}_{index}")
 
+    minimum = fact("minimum")
     return Sketch(
         row_count=row_count,
         present_count=fact("present"),
         nan_count=fact("nan") or 0,
         positive_infinity_count=fact("positive") or 0,
         negative_infinity_count=fact("negative") or 0,
-        minimum=fact("minimum"),
+        minimum=minimum,
         maximum=fact("maximum"),
-        quantiles=tuple(fact("quantiles") or ()),
+        quantiles=() if minimum is None else tuple(value for value in fact("quantiles") if value is not None),
         sampled_count=fact("sampled") or 0,
         sampled_distinct=fact("distinct") or 0,
         mean_length=fact("length") or 0.0,
@@ -250,19 +254,23 @@ def _sketch(row: Mapping[str, Any], index: int, row_count: int) -> Sketch:
 def second_scan_sql(
     relation: Relation, columns: Sequence[Measured], edges: Sequence[Sequence[float]], scales: Sequence[float]
 ) -> Query:
-    """One row; for column i `histogram_i` (bin edge to count, finite values), `mean_i` and `variance_i` of x / scale.
+    """One row; for column i `histogram_i` (bin edge to count), `mean_i` and `variance_i` of (x - lowest edge) / scale.
 
-    Dividing by a power of two not below the largest value is exact and keeps sums of squares from overflowing.
+    Only finite values count.
+    Dividing by a power of two not below the largest value is exact and keeps sums of squares from overflowing; counting
+    from the lowest edge keeps the digits of values that lie close together far from zero.
     """
     facts: list[str] = []
     parameters: dict[str, object] = {}
     for index in range(len(columns)):
         number = f"number_{index}"
-        parameters |= {f"edges_{index}": list(edges[index]), f"scale_{index}": scales[index]}
+        scaled = f"{number} / $scale_{index} - $start_{index}"
+        start = edges[index][0] / scales[index]
+        parameters |= {f"edges_{index}": list(edges[index]), f"scale_{index}": scales[index], f"start_{index}": start}
         facts += [
             f"histogram({number}, $edges_{index}) as histogram_{index}",
-            f"avg({number} / $scale_{index}) as mean_{index}",
-            f"var_pop({number} / $scale_{index}) as variance_{index}",
+            f"avg({scaled}) as mean_{index}",
+            f"var_pop({scaled}) as variance_{index}",
         ]
     values = [f"{column.finite_sql} as number_{index}" for index, column in enumerate(columns)]
     return Query.of(
@@ -284,10 +292,12 @@ def histograms(
         for index, (column, cut, scale) in enumerate(zip(chunk, cuts, scales, strict=True)):
             counted: dict[float, int] = row[f"histogram_{index}"] or {}
             counts = tuple(counted.get(edge, 0) for edge in cut)
-            total, mean, variance = sum(counts), row[f"mean_{index}"], row[f"variance_{index}"]
-            moments = (
-                Moments(count=total, mean=mean * scale, squares=variance * scale * scale * total) if total else None
-            )
+            total, moments = sum(counts), None
+            if total:
+                mean, variance = row[f"mean_{index}"], row[f"variance_{index}"]
+                moments = Moments(
+                    count=total, mean=(mean + cut[0] / scale) * scale, squares=variance * scale * scale * total
+                )
             found[column.name] = Histogram(counts=counts, moments=moments)
     return found
 
