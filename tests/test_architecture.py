@@ -30,13 +30,13 @@ ARROWS: dict[str, set[str]] = {
     "dbt_tests": {"errors", "findings", "sql", "project", "storage", "engine", "dbt_runner"},
     "sources": {"errors", "findings", "sql", "project", "storage", "engine", "dbt_manifest"},
     "template": {"errors", "storage"},
-    "retention": {"errors", "project", "published", "storage", "records"},
     "validation": {"errors", "findings", "sql", "project", "published", "storage", "engine"},
     "statistics": {"errors", "sql", "engine"},
     "datasets": {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
         "statistics",
     },
+    "retention": {"errors", "project", "published", "storage", "records", "datasets"},
     "checks": {"errors", "findings", "sql", "engine", "statistics", "datasets"},
     "reports": {"errors", "findings", "statistics", "datasets", "checks"},
     "builds": {

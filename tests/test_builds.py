@@ -18,6 +18,7 @@ import pytest
 
 from warehouse import storage
 from warehouse.builds import Build, build_warehouse, list_builds, roll_back
+from warehouse.datasets.export import export_dataset
 from warehouse.dbt_manifest import read_dbt_manifest
 from warehouse.errors import BuildError, LockedError, ProjectError, StorageError, ValidationError
 from warehouse.project import Project
@@ -230,11 +231,21 @@ def test_a_second_build_says_who_holds_the_lock(project: Project) -> None:
 
 
 def test_old_builds_go_but_not_what_is_needed_or_read(project: Project) -> None:
+    (project.root / "models/examples.sql").write_text(
+        "{{ config(materialized='table') }} select order_id, ['train', 'dev', 'test'][order_id] as split"
+        " from {{ ref('orders') }}"
+    )
+    (project.root / "models/exposures.yml").write_text(
+        "exposures:\n"
+        "  - name: splits\n"
+        "    type: ml\n"
+        "    owner: {name: tests}\n"
+        "    depends_on: [ref('examples')]\n"
+        "    config: {meta: {dataset: {key: order_id, split: {method: column, column: split}}}}\n"
+    )
     first = build(project)
     second = build(project)
-    manifest = project.datasets_path / "d" / "1.0.0" / "manifest.json"
-    manifest.parent.mkdir(parents=True)
-    manifest.write_text(json.dumps({"build": {"id": second.id}}))
+    export_dataset(project, "splits", now=NOW)
     reader = subprocess.Popen(
         [
             sys.executable,

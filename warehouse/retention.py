@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import replace
 
 from warehouse import records, storage
+from warehouse.datasets.versions import dataset_names, find_version, version_numbers
+from warehouse.errors import VersionError
 from warehouse.project import Project
 from warehouse.published import BuildFiles, build_ids, published_id
 from warehouse.records import Status
@@ -66,11 +67,12 @@ def _remove_old_logs(project: Project) -> None:
 def needed_builds(project: Project) -> set[str]:
     """Builds that dataset versions were exported from, so that these can be made again."""
     needed = set()
-    for path in project.datasets_path.glob("*/*/manifest.json"):
-        try:
-            needed.add(str(json.loads(path.read_text(encoding="utf-8"))["build"]["id"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            continue  # not a version of ours, or a damaged one: `verify` says so
+    for name in dataset_names(project):
+        for number in version_numbers(project, name):
+            try:
+                needed.add(find_version(project, f"{name}@{number}").manifest.provenance.build_id)
+            except VersionError:
+                continue  # a damaged manifest names no build; `warehouse verify` says what is wrong with it
     return needed
 
 
