@@ -54,6 +54,8 @@ def connect(
         raise StorageError(f"cannot open {path}: {_first_line(error)}") from error
     # Times are UTC everywhere; a reader's own zone must not change what a query returns.
     connection.execute("set timezone = 'UTC'")
+    # DuckDB draws its bar on stdout, in the middle of what a command prints there.
+    connection.execute("set enable_progress_bar = false")
     return connection
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 
@@ -40,10 +40,9 @@ def draft_manifest(
     model: Model,
     columns: list[OutputColumn],
     placement: Placement,
-    labels: Mapping[str, LabelFacts],
     change: Change | None,
 ) -> Manifest:
-    """The manifest without files and fingerprints."""
+    """The manifest without files, fingerprints, labels and findings."""
     description, owner, maturity = exposure_words(task)
     record = records.read_record(task.project, task.files.id)
     git = (record.git if record else None) or {}
@@ -73,8 +72,8 @@ def draft_manifest(
             SplitRecord(
                 name=name,
                 row_count=count,
-                labels=labels[name].labels if name in labels else None,
-                label_mean=labels[name].mean if name in labels else None,
+                labels=None,
+                label_mean=None,
                 fingerprint="",
                 files=(),
             )
@@ -115,25 +114,33 @@ def licence_of(task: Task) -> str | None:
     return None if licence is None else str(licence)
 
 
-def export_findings(
-    spec: DatasetSpec,
-    placement: Placement,
-    labels: Mapping[str, LabelFacts],
-    change: Change | None,
-    *,
-    allow_split_changes: bool,
-) -> Iterator[Finding]:
-    """What an export has to say about its rows; a critical finding keeps it from being written."""
-    total = sum(placement.row_counts.values()) + sum(placement.dropped.values())
-    for reason, count in placement.dropped.items():
+def with_labels(manifest: Manifest, facts: Mapping[str, LabelFacts]) -> Manifest:
+    """The manifest with the labels of each split; unchanged without a label."""
+    if not facts:
+        return manifest
+    splits = (
+        replace(split, labels=facts[split.name].labels, label_mean=facts[split.name].mean) for split in manifest.splits
+    )
+    return replace(manifest, splits=tuple(splits))
+
+
+def drop_findings(manifest: Manifest) -> Iterator[Finding]:
+    """Rows of the model that lie in no split."""
+    total = manifest.row_count + sum(manifest.dropped.values())
+    for reason, count in manifest.dropped.items():
         yield Finding(
             severity=Severity.INFO,
             check="split",
-            subject=spec.name,
+            subject=manifest.name,
             message=f"{count:,} of {total:,} rows ({count / total:.1%}) are in no split: {reason}",
             measured=count / total,
         )
-    missing = {split: facts.missing_count for split, facts in labels.items() if facts.missing_count}
+
+
+def label_findings(manifest: Manifest, facts: Mapping[str, LabelFacts]) -> Iterator[Finding]:
+    """Rows without a label; how much they matter is for the dataset to say."""
+    spec = manifest.spec
+    missing = {split: fact.missing_count for split, fact in facts.items() if fact.missing_count}
     if missing:
         counts = ", ".join(f"{split} {count:,}" for split, count in missing.items())
         yield Finding(
@@ -141,15 +148,20 @@ def export_findings(
             check="missing_labels",
             subject=f"{spec.model}.{spec.label}",
             message=f"{sum(missing.values()):,} rows have no label: {counts}",
-            measured=sum(missing.values()) / sum(placement.row_counts.values()),
+            measured=sum(missing.values()) / manifest.row_count,
             threshold=0.0,
             advice="leave such rows out in the model, or say what the label means when it is missing",
         )
+
+
+def change_findings(manifest: Manifest, *, allow_split_changes: bool) -> Iterator[Finding]:
+    """What happened to rows of the version before; rows that changed their split keep the export from being written."""
+    change = manifest.change
     if change is not None and change.rows_moved:
         yield Finding(
             severity=Severity.WARNING if allow_split_changes else Severity.CRITICAL,
             check="split_changes",
-            subject=spec.name,
+            subject=manifest.name,
             message=f"{change.rows_moved:,} rows changed their split since {change.since}",
             measured=float(change.rows_moved),
             threshold=0.0,
@@ -163,7 +175,7 @@ def export_findings(
         yield Finding(
             severity=Severity.INFO,
             check="rows_removed",
-            subject=spec.name,
+            subject=manifest.name,
             message=f"{change.rows_removed:,} rows of {change.since} are gone",
             measured=float(change.rows_removed),
         )

@@ -19,11 +19,14 @@ from warehouse.datasets.cutoffs import resolve_cutoffs
 from warehouse.datasets.declarations import exported_columns, find_declaration
 from warehouse.datasets.drafting import (
     Task,
+    change_findings,
     column_records,
     draft_manifest,
-    export_findings,
+    drop_findings,
     exposure_words,
+    label_findings,
     licence_of,
+    with_labels,
 )
 from warehouse.datasets.labels import read_label_facts
 from warehouse.datasets.manifest import (
@@ -32,7 +35,7 @@ from warehouse.datasets.manifest import (
     Manifest,
     manifest_json,
 )
-from warehouse.datasets.placement import place_rows
+from warehouse.datasets.placement import place_rows, placed_relations
 from warehouse.datasets.row_checks import check_rows, read_table_facts
 from warehouse.datasets.spec import DatasetSpec
 from warehouse.datasets.splits import is_integer_type
@@ -182,21 +185,26 @@ def _export(task: Task, engine: LocalEngine, folder: Path, *, dry_run: bool, all
     )
     placement = place_rows(engine, relation, spec, facts)
     change = None if previous is None else compare(engine, relation, columns, placement, previous, key=spec.key)
-    label_type = types[spec.label] if spec.label else ""
-    labels = read_label_facts(engine, relation, spec, placement, type_name=label_type, label_kinds=facts.label_kinds)
-    manifest = replace(
-        draft_manifest(task, spec, model, columns, placement, labels, change),
-        findings=tuple(export_findings(spec, placement, labels, change, allow_split_changes=allow_split_changes)),
-    )
+    manifest = draft_manifest(task, spec, model, columns, placement, change)
     if previous is not None and change is not None and is_same_content(change) and _same_words(manifest, previous):
         return Export(outcome=Outcome.UNCHANGED, path=previous.path, manifest=previous.manifest)
-    if dry_run or is_critical(manifest.findings):
+    found = (*drop_findings(manifest), *change_findings(manifest, allow_split_changes=allow_split_changes))
+    label_type = types[spec.label] if spec.label else ""
+
+    def judged(splits: Mapping[str, Relation]) -> Manifest:
+        facts = read_label_facts(engine, splits, spec.label, type_name=label_type)
+        labelled = with_labels(manifest, facts)
+        return replace(labelled, findings=(*found, *label_findings(labelled, facts)))
+
+    if dry_run or is_critical(found):
         outcome = Outcome.DRY_RUN if dry_run else Outcome.REFUSED
-        return Export(outcome=outcome, path=None, manifest=manifest)
+        return Export(outcome=outcome, path=None, manifest=judged(placed_relations(relation, placement)))
     temporary = folder / f".tmp-{uuid.uuid4().hex}"
     try:
-        data_files = write_splits(engine, relation, spec, columns, placement, temporary)
-        manifest = _with_files(manifest, data_files)
+        manifest = _with_files(manifest, write_splits(engine, relation, spec, columns, placement, temporary))
+        manifest = judged(Version(path=temporary, manifest=manifest).relations)
+        if is_critical(manifest.findings):
+            return Export(outcome=Outcome.REFUSED, path=None, manifest=manifest)
         _write_texts(temporary, manifest, licence=licence_of(task))
         storage.publish_folder(temporary, folder / manifest.version)
     finally:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from warehouse.datasets.manifest import LabelCount
-from warehouse.datasets.placement import Placement
-from warehouse.datasets.spec import DatasetSpec
 from warehouse.engine.base import Engine
-from warehouse.sql import Query, Relation, Step, identifier
+from warehouse.sql import Query, Relation, Step, identifier, literal
 
 MOST_LABELS = 100
 """With more different labels than this, only the mean and the missing ones are recorded."""
@@ -28,12 +27,43 @@ class LabelFacts:
     """Rows whose label is NULL or NaN."""
 
 
-def labels_sql(relation: Relation, label: str, placement: Placement, *, is_float: bool) -> Query:
-    """One row per split and label: `split`, `label` (text; NULL when missing), `row_count`; most frequent first."""
+def labelled_rows_sql(splits: Mapping[str, Relation], label: str, *, is_float: bool) -> Step:
+    """One row per row of every split: `split`, `label`; NaN is no label."""
     name = identifier(label)
     value = f"case when isnan({name}) then null else {name} end" if is_float else name
+    selects = (
+        f"select {literal(split)} as split, {value} as label from {relation.sql}" for split, relation in splits.items()
+    )
+    return Step("labelled_rows", " union all ".join(selects))
+
+
+def label_totals_sql(rows: Step, *, is_float: bool, is_numeric: bool) -> Query:
+    """One row per split: `split`, `row_count`, `label_count`, `kinds` (roughly), `mean` (NULL for labels like text)."""
+    finite = "filter (isfinite(label))" if is_float else ""
+    # NOTE: fsum compensates rounding, so that the mean does not depend on which thread saw which row.
+    mean = f"fsum(label::double) {finite} / count(label) {finite}" if is_numeric else "null"
     return Query.of(
-        Step("labelled_rows", f"select {placement.split_sql} as split, {value} as label from {relation.sql}"),
+        rows,
+        Step(
+            "label_totals",
+            f"""
+            select
+                split,
+                count(*) as row_count,
+                count(label) as label_count,
+                approx_count_distinct(label) as kinds,
+                {mean} as mean,
+            from labelled_rows
+            group by split
+            """,
+        ),
+    )
+
+
+def labels_sql(rows: Step) -> Query:
+    """One row per split and label: `split`, `label` (text; NULL when missing), `row_count`; most frequent first."""
+    return Query.of(
+        rows,
         Step("rows_per_label", "select split, label, count(*) as row_count from labelled_rows group by all"),
         Step(
             "labels",
@@ -43,70 +73,56 @@ def labels_sql(relation: Relation, label: str, placement: Placement, *, is_float
                 label::varchar as label,
                 row_count,
             from rows_per_label
-            where split is not null
             order by split, row_count desc, label
             """,
         ),
     )
 
 
-def label_means_sql(relation: Relation, label: str, placement: Placement, *, is_float: bool, is_numeric: bool) -> Query:
-    """One row per split: `split`, `missing_count`, `mean` of the finite labels (NULL when they are no numbers)."""
-    name = identifier(label)
-    number = f"case when isfinite({name}) then {name} end" if is_float else name
-    # NOTE: fsum compensates rounding, so that the mean does not depend on which thread saw which row.
-    mean = "fsum(label::double) / count(label)" if is_numeric else "null"
-    return Query.of(
-        Step(
-            "labelled_rows",
-            f"""
-            select
-                {placement.split_sql} as split,
-                {f"{name} is null or isnan({name})" if is_float else f"{name} is null"} as is_missing,
-                {number} as label,
-            from {relation.sql}
-            """,
-        ),
-        Step(
-            "label_means",
-            f"""
-            select
-                split,
-                count(*) filter (is_missing) as missing_count,
-                {mean} as mean,
-            from labelled_rows
-            where split is not null
-            group by split
-            """,
-        ),
-    )
-
-
 def read_label_facts(
-    engine: Engine, relation: Relation, spec: DatasetSpec, placement: Placement, *, type_name: str, label_kinds: int
+    engine: Engine, splits: Mapping[str, Relation], label: str | None, *, type_name: str
 ) -> dict[str, LabelFacts]:
     """The labels of every split; empty without a label."""
-    if spec.label is None:
+    if label is None:
         return {}
     upper = type_name.upper()
     is_float = upper in ("FLOAT", "DOUBLE", "REAL")
     # An array of numbers is no number.
     is_numeric = upper.startswith((*_NUMERIC, *_UNSIGNED)) and not upper.endswith("]")
-    means = {
-        row["split"]: row
-        for row in engine.rows(
-            label_means_sql(relation, spec.label, placement, is_float=is_float, is_numeric=is_numeric)
-        )
+    rows = labelled_rows_sql(splits, label, is_float=is_float)
+    if upper == "BOOLEAN":
+        counts = _counts(engine, rows)
+        return {split: _boolean_facts(counts.get(split, ())) for split in splits}
+    totals = {
+        row["split"]: row for row in engine.rows(label_totals_sql(rows, is_float=is_float, is_numeric=is_numeric))
     }
-    counts: dict[str, list[LabelCount]] = {}
-    if label_kinds <= MOST_LABELS:
-        for row in engine.rows(labels_sql(relation, spec.label, placement, is_float=is_float)):
-            counts.setdefault(row["split"], []).append(LabelCount(label=row["label"], row_count=row["row_count"]))
+    has_few = max(row["kinds"] for row in totals.values()) <= MOST_LABELS
+    counts = _counts(engine, rows) if has_few else {}
     return {
         split: LabelFacts(
-            labels=tuple(counts[split]) if split in counts else None,
-            mean=None if means[split]["mean"] is None else float(f"{means[split]['mean']:.12g}"),
-            missing_count=means[split]["missing_count"],
+            labels=counts[split] if has_few else None,
+            mean=_rounded(totals[split]["mean"]),
+            missing_count=totals[split]["row_count"] - totals[split]["label_count"],
         )
-        for split in placement.row_counts
+        for split in splits
     }
+
+
+def _counts(engine: Engine, rows: Step) -> dict[str, tuple[LabelCount, ...]]:
+    counts: dict[str, tuple[LabelCount, ...]] = {}
+    for row in engine.rows(labels_sql(rows)):
+        count = LabelCount(label=row["label"], row_count=row["row_count"])
+        counts[row["split"]] = (*counts.get(row["split"], ()), count)
+    return counts
+
+
+def _boolean_facts(labels: tuple[LabelCount, ...]) -> LabelFacts:
+    """Two counts say everything about a truth value: no second scan for its mean."""
+    by_label = {count.label: count.row_count for count in labels}
+    known = by_label.get("true", 0) + by_label.get("false", 0)
+    mean = _rounded(by_label.get("true", 0) / known) if known else None
+    return LabelFacts(labels=labels, mean=mean, missing_count=by_label.get(None, 0))
+
+
+def _rounded(mean: float | None) -> float | None:
+    return None if mean is None else float(f"{mean:.12g}")

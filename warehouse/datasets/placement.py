@@ -130,7 +130,7 @@ def place_rows(engine: Engine, relation: Relation, spec: DatasetSpec, facts: Tab
         ExportError: a split would be empty.
     """
     bits = split_bits_sql(relation, spec, facts)
-    engine.rows(Query((Step("keep_bits", f"create or replace temp table split_bits as\n{bits.text}"),)))
+    engine.rows(Query.of(Step("keep_bits", f"create or replace temp table {_BITS} as\n{bits.text}")))
     counts = {row["split"]: row["row_count"] for row in engine.rows(_KEPT)}
     row_counts = {name: counts.get(name, 0) for name in spec.splits}
     if isinstance(spec.split, ColumnSplit):
@@ -140,12 +140,13 @@ def place_rows(engine: Engine, relation: Relation, spec: DatasetSpec, facts: Tab
     if empty:
         raise ExportError(_empty_message(spec, empty, row_counts, dropped))
     for name in row_counts:
-        keep = f"set variable {_variable(name)} = (select bits from split_bits where split = {literal(name)})"
-        engine.rows(Query.of(Step(f"keep_{name}", keep)))
+        load = f"set variable {_variable(name)} = (select bits from {_BITS} where split = {literal(name)})"
+        engine.rows(Query.of(Step(f"load_{name}", load)))
     return Placement(row_counts=row_counts, dropped=dropped, first_row=facts.first_row)
 
 
-_KEPT = Query.of(Step("kept_bits", "select split, row_count from split_bits"))
+_BITS = "split_bits"
+_KEPT = Query.of(Step("kept_bits", f"select split, row_count from {_BITS}"))
 
 
 def _variable(split: str) -> str:
@@ -166,3 +167,13 @@ def _empty_message(
     else:
         advice = f"there are too few {'groups' if spec.groups else 'rows'} for these shares"
     return f"dataset {spec.name!r}: split {' and '.join(empty)} would be empty; rows: {counts}\n  {advice}"
+
+
+def placed_relations(relation: Relation, placement: Placement) -> dict[str, Relation]:
+    """The table's rows by split, as relations of the session that placed them."""
+    return {
+        split: Relation(
+            f"(select * from {relation.sql} where {placement.holds_sql(split)})", f"{relation.name} {split}"
+        )
+        for split in placement.row_counts
+    }

@@ -32,8 +32,7 @@ class TableFacts:
     key_range: tuple[int, int] | None
     """Of a key that is one integer column; otherwise None."""
     time_nulls: int
-    label_kinds: int
-    """Roughly, how many different labels there are; 0 without a label."""
+    """0 unless the rows are split by time."""
     group_kinds: int
     """Roughly, how many different groups there are; 0 without groups."""
 
@@ -42,7 +41,7 @@ def table_facts_sql(relation: Relation, spec: DatasetSpec, *, integer_key: bool)
     """One row: counts of rows and nulls, ranges of the row numbers and of an integer key."""
     keys = ",\n".join(f"count(*) - count({identifier(name)}) as key_nulls_{i}" for i, name in enumerate(spec.key))
     key = identifier(spec.key[0])
-    label = "0" if spec.label is None else f"approx_count_distinct({identifier(spec.label)})"
+    time = identifier(spec.time) if spec.time and isinstance(spec.split, TimeSplit) else ""
     groups = f"approx_count_distinct({identifier(spec.groups[0])})" if spec.groups else "0"
     return Query.of(
         Step(
@@ -55,8 +54,7 @@ def table_facts_sql(relation: Relation, spec: DatasetSpec, *, integer_key: bool)
                 {keys},
                 {f"min({key})" if integer_key else "null"} as least_key,
                 {f"max({key})" if integer_key else "null"} as greatest_key,
-                {"0" if spec.time is None else f"count(*) - count({identifier(spec.time)})"} as time_nulls,
-                {label} as label_kinds,
+                {f"count(*) - count({time})" if time else "0"} as time_nulls,
                 {groups} as group_kinds,
             from {relation.sql}
             """,
@@ -75,7 +73,6 @@ def read_table_facts(engine: Engine, relation: Relation, spec: DatasetSpec, *, i
         key_nulls=tuple(row[f"key_nulls_{i}"] for i in range(len(spec.key))),
         key_range=(row["least_key"], row["greatest_key"]) if has_range else None,
         time_nulls=row["time_nulls"],
-        label_kinds=row["label_kinds"],
         group_kinds=row["group_kinds"],
     )
 

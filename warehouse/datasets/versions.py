@@ -63,6 +63,11 @@ class Version:
                 return tuple(self.path / file.path for file in record.files)
         raise VersionError(f"{self.reference} has no split {split!r}; {suggestion(split, self.splits)}")
 
+    @property
+    def relations(self) -> dict[str, Relation]:
+        """The rows of every split."""
+        return {name: self.split(name) for name in self.splits}
+
     def split(self, name: str) -> Relation:
         """The split's rows.
 

@@ -100,9 +100,10 @@ def write_splits(
         ExportError: a file holds other rows than it should.
     """
     pending: dict[str, Future[FileRecord]] = {}
+    # The largest first, so that its checksum is not waited for at the end.
+    by_size = sorted(placement.row_counts, key=lambda split: -placement.row_counts[split])
     with ThreadPoolExecutor(max_workers=1) as pool:
-        # The largest first, so that its checksum is not waited for at the end.
-        for split in sorted(placement.row_counts, key=lambda name: -placement.row_counts[name]):
+        for split in by_size:
             path = folder / "data" / split / "part-00000.parquet"
             query = split_rows_sql(relation, spec, columns, placement, split)
             copy = Step(f"write_{split}", f"copy ({query.text}) to $path ({PARQUET_OPTIONS})")

@@ -1,0 +1,179 @@
+"""Exporting 5 and 20 million rows x 12 columns with a hash split, against DuckDB's plain COPY of the same rows.
+
+Both sides run in processes of their own, on the same file, with the same number of threads; imports are left out. The
+plain COPY writes one file and checks nothing. Ours is the whole `export_dataset`: keys unique and not null, labels,
+splits, Parquet, checksums, fsync, manifest. Bounds: at most 1.5 times the plain COPY with the same codec, under 700 MB,
+and no more memory at 20 million rows than at 5 million.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+
+from measure import OUT, Measurement, print_bound, run_process
+
+FOLDER = OUT / "export"
+BUILD = "20261123T000000Z"
+SCRIPT = str(Path(__file__))
+SHARES = {"shares": {"train": 0.8, "dev": 0.1, "test": 0.1}}
+KINDS = {
+    "group": {"groups": ["customer_id"], "split": {"method": "hash", **SHARES}},
+    "key": {"split": {"method": "hash", **SHARES}},
+    "key_train_dev": {"split": {"method": "hash", **SHARES, "train_dev": 0.05}},
+}
+"""What the hash is of; the last has a fourth split."""
+REPEAT = int(os.environ.get("BENCHMARK_REPEAT", "3"))
+
+
+def project_path(row_count: int) -> Path:
+    return FOLDER / f"rows_{row_count}"
+
+
+def database_path(row_count: int) -> Path:
+    return project_path(row_count) / "var/warehouse/builds" / BUILD / "warehouse.duckdb"
+
+
+def make_project(row_count: int) -> None:
+    """A project whose published build has a table of this many rows; made once."""
+    import duckdb
+
+    root = project_path(row_count)
+    if (root / "done").exists():
+        return
+    shutil.rmtree(root, ignore_errors=True)
+    database = database_path(row_count)
+    (database.parent / "dbt").mkdir(parents=True)
+    (root / "dbt_project.yml").write_text("name: bench\n")
+    with duckdb.connect(str(database)) as connection:
+        connection.execute(TABLE, {"row_count": row_count})
+    (database.parent / "dbt/manifest.json").write_text(json.dumps(dbt_manifest()))
+    (root / "var/warehouse/current").symlink_to(database.parent)
+    (root / "done").touch()
+
+
+TABLE = """
+create table examples as
+with numbers as (
+    select i as id, [((hash(i * 1000003 + s * 7919) >> 11) + 1) / 9007199254740994.0 for s in range(14)] as u
+    from range($row_count) as r(i)
+)
+select
+    id,
+    floor(200000 * u[1])::bigint as customer_id,
+    timestamp '2025-01-01' + to_seconds(floor(u[2] * 86400 * 365)::bigint) as happened_at,
+    u[3] < 0.2 as is_late,
+    ['red', 'green', 'blue', 'black', 'white', 'gold', 'grey'][1 + floor(7 * u[4])::int] || ' '
+        || ['shoe', 'shirt', 'lamp', 'chair', 'phone', 'cable', 'table', 'mug'][1 + floor(8 * pow(u[5], 1.5))::int]
+        || ' ' || floor(1000 * u[6])::int as note,
+    sqrt(-2 * ln(u[7])) * cos(2 * pi() * u[8]) as normal,
+    exp(0.8 * sqrt(-2 * ln(u[9])) * cos(2 * pi() * u[10])) as skewed,
+    case when u[11] < 0.1 then null else -ln(u[12]) * 10 end as sparse,
+    floor(-ln(u[13]) * 4)::integer as small_count,
+    round(exp(3 + 0.5 * sqrt(-2 * ln(u[7])) * sin(2 * pi() * u[8])), 2) as price,
+    'c3_' || floor(50 * pow(u[14], 2))::int as few_words,
+    'c6_' || floor(5000 * pow(u[9], 2))::int as many_words,
+from numbers
+"""
+
+
+def dbt_manifest() -> dict[str, object]:
+    exposures = {}
+    for kind, extra in KINDS.items():
+        meta = {"dataset": {"key": "id", "label": "is_late", "time": "happened_at", **extra}}
+        exposures[f"exposure.bench.by_{kind}"] = {
+            **{"name": f"by_{kind}", "type": "ml", "original_file_path": "models/_exposures.yml", "meta": meta},
+            "depends_on": {"nodes": ["model.bench.examples"]},
+        }
+    model = {
+        **{"name": "examples", "schema": "main", "resource_type": "model", "original_file_path": "models/examples.sql"},
+        "config": {"materialized": "table"},
+    }
+    return {
+        "metadata": {"dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json", "project_name": "bench"},
+        **{"nodes": {"model.bench.examples": model}, "sources": {}, "exposures": exposures},
+    }
+
+
+def run_copy(row_count: int, options: str) -> None:
+    import duckdb
+
+    target = project_path(row_count) / "plain.parquet"
+    with duckdb.connect(str(database_path(row_count)), read_only=True) as connection:
+        connection.execute("set memory_limit = '400MB'")
+        connection.execute("set enable_progress_bar = false")
+        started = time.perf_counter()
+        connection.execute(f"copy examples to '{target}' (format parquet{options})")
+        print(f"seconds={time.perf_counter() - started}")
+    print(f"bytes={target.stat().st_size}")
+    target.unlink()
+
+
+def run_export(row_count: int, kind: str) -> None:
+    from warehouse.datasets.export import export_dataset
+    from warehouse.datasets.manifest import manifest_schema
+    from warehouse.project import Project
+
+    for module in ("duckdb", "yaml", "filelock"):
+        import_module(module)
+    manifest_schema()  # imports pydantic and builds its validators
+    project = Project.find(project_path(row_count))
+    shutil.rmtree(project.datasets_path, ignore_errors=True)
+    started = time.perf_counter()
+    result = export_dataset(project, f"by_{kind}", now=datetime.now(UTC))
+    print(f"seconds={time.perf_counter() - started}")
+    assert result.path is not None
+    print(f"bytes={sum(file.byte_count for file in result.manifest.files)}")
+
+
+def describe(title: str, measured: Measurement) -> None:
+    size = next(int(line.removeprefix("bytes=")) for line in measured.output.splitlines() if line.startswith("bytes="))
+    print(f"      {title:<40} {measured.seconds:7.2f} s {measured.peak_mb:7.0f} MB peak {size / 2**20:7.0f} MB written")
+
+
+def main() -> None:
+    if len(sys.argv) > 1:
+        mode, row_count, argument = sys.argv[1:]
+        if mode == "make":
+            return make_project(int(row_count))
+        return run_copy(int(row_count), argument) if mode == "copy" else run_export(int(row_count), argument)
+    sizes = [int(size) for size in os.environ.get("BENCHMARK_ROWS", "5000000,20000000").split(",")]
+    holds = []
+    peaks: dict[tuple[str, int], float] = {}
+    for row_count in sizes:
+        make_project_apart(row_count)
+        title = f"{row_count // 1_000_000}M rows"
+        repeat = REPEAT if row_count <= 5_000_000 else 1
+        default = run_process(SCRIPT, "copy", str(row_count), "", repeat=repeat)
+        same = run_process(SCRIPT, "copy", str(row_count), ", compression zstd", repeat=repeat)
+        print(title)
+        describe("plain COPY, DuckDB's default (snappy)", default)
+        describe("plain COPY, zstd as ours", same)
+        for kind in KINDS:
+            ours = run_process(SCRIPT, "export", str(row_count), kind, repeat=repeat)
+            describe(f"export, hash of the {kind}", ours)
+            peaks[kind, row_count] = ours.peak_mb
+            holds.append(print_bound(f"{title}, {kind}: export / COPY, same codec", ours.seconds / same.seconds, 1.5))
+            print_bound(f"{title}, {kind}: export / COPY, DuckDB's default", ours.seconds / default.seconds, 1.5)
+            holds.append(print_bound(f"{title}, {kind}: peak memory", ours.peak_mb, 700, unit="MB"))
+    if len(sizes) > 1:
+        for kind in KINDS:
+            growth = peaks[kind, sizes[-1]] / peaks[kind, sizes[0]]
+            holds.append(print_bound(f"{kind}: peak memory, largest / smallest table", growth, 1.15))
+    sys.exit(0 if all(holds) else 1)
+
+
+def make_project_apart(row_count: int) -> None:
+    """In a process of its own, so that this one stays small: a child is measured with what it inherits."""
+    if not (project_path(row_count) / "done").exists():
+        run_process(SCRIPT, "make", str(row_count), "")
+
+
+if __name__ == "__main__":
+    main()
