@@ -124,11 +124,13 @@ def _happening(
     left_name: str,
 ) -> str:
     if leading.name is EffectName.NEW and new is not None:
-        example = f", {quoted(new.examples[0][0])} above all" if new.examples else ""
-        return (
-            f"{share_text(new.row_share)} of rows hold one of {count_text(new.distinct_count, 'value')} "
-            f"that {left_name} never had{example}."
+        named = quoted(new.examples[0][0]) if new.examples else "unnamed"
+        which = (
+            f"a value that {left_name} never had: {named}"
+            if new.distinct_count == 1
+            else f"one of {new.distinct_count:,} values that {left_name} never had, {named} above all"
         )
+        return f"{share_text(new.row_share)} of rows hold {which}."
     missing_weight = abs(right.missing_share - left.missing_share)
     if leading.subject == "missing values" or missing_weight >= 0.5 * measures.total_variation > 0:
         return _changed("missing values", left.missing_share, right.missing_share)
@@ -181,6 +183,8 @@ def _changed(what: str, left: float, right: float) -> str:
         return f"{what} appeared: {share_text(right)} of rows, none before."
     if right == 0:
         return f"{what} vanished: {share_text(left)} of rows before, none now."
+    if share_text(left) == share_text(right):
+        return f"{what} stayed at {share_text(left)} of rows."
     return f"{what} {'rose' if right > left else 'fell'} from {share_text(left)} to {share_text(right)} of rows."
 
 
