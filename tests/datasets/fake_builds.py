@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -104,5 +103,5 @@ class Fake:
             exposures = [exposure_node(name, dataset, **dict(exposure or {}))]
         (folder / "dbt" / "manifest.json").write_text(json.dumps(manifest_document([node], exposures), default=str))
         self.project.current_path.unlink(missing_ok=True)
-        os.symlink(folder, self.project.current_path)
+        self.project.current_path.symlink_to(folder)
         return build_id
