@@ -68,3 +68,15 @@ def test_parquet_paths_are_never_patterns(engine: LocalEngine, tmp_path: Path, n
     relation = Relation.parquet([str(path)], name="data")
 
     assert engine.rows(Query.of(Step("n", f"select n from {relation.sql}"))) == [{"n": 1}]
+
+
+def test_a_line_break_in_a_name_or_a_value_stays_as_it_is(engine: LocalEngine) -> None:
+    name = "two\n  lines"
+    engine.connection.execute(f"create table t as select 1 as {identifier(name)}")
+
+    query = Query.of(
+        Step("first", f"select {identifier(name)}, 'a\n  b' as text from t"),
+        Step("second", f"select {identifier(name)}, text from first"),
+    )
+
+    assert engine.rows(query) == [{name: 1, "text": "a\n  b"}]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from textwrap import dedent, indent
@@ -80,10 +81,18 @@ class Query:
     def text(self) -> str:
         """One statement: all steps but the last as CTEs."""
         *first, last = self.steps
-        body = dedent(last.sql).strip()
+        body = _laid_out(last.sql)
         if not first:
             return body
-        ctes = ",\n".join(
-            f"{identifier(step.name)} as (\n{indent(dedent(step.sql).strip(), '    ')}\n)" for step in first
-        )
+        ctes = ",\n".join(f"{identifier(step.name)} as (\n{_laid_out(step.sql, margin='    ')}\n)" for step in first)
         return f"with {ctes}\n{body}"
+
+
+_QUOTED = re.compile(r"""("(?:[^"]|"")*"|'(?:[^']|'')*')""")
+
+
+def _laid_out(sql: str, *, margin: str = "") -> str:
+    """The text without its common margin; as it is when a quoted name or literal holds a line break."""
+    if any("\n" in quoted for quoted in _QUOTED.findall(sql)):
+        return sql
+    return indent(dedent(sql).strip(), margin)

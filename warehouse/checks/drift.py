@@ -48,6 +48,8 @@ SHARE_THRESHOLD = 0.05
 """Five points more or fewer of one value or of missing ones."""
 NEW_THRESHOLD = 0.02
 """Two percent of rows with categories that the other side never had; by itself a Jensen-Shannon distance of 0.1."""
+NEW_ROWS = 30
+"""Below this many values on a side, its normal law cannot be trusted, and new categories are reported unjudged."""
 SIGNIFICANT = 0.05
 """Largest share of false alarms among the columns called drifted, in expectation, should nothing differ."""
 INTERVAL = 0.95
@@ -231,7 +233,7 @@ def _new_effect(pair: ColumnPair, categories: Categories) -> list[Effect]:
     single row have. Source: Good (1953), after Turing; the variance is that of Robbins (1968).
     """
     n, m = pair.left.present_count, pair.right.present_count
-    if not n or not m:
+    if min(n, m) < NEW_ROWS:
         return []
     share = categories.new_rows / m
     expected = categories.left_singletons / n

@@ -115,7 +115,7 @@ def _value_bars(pair: ColumnPair) -> list[Bar]:
     if pair.bins is not None and pair.left_histogram is not None and pair.right_histogram is not None:
         return _range_bars(pair, pair.bins, pair.left_histogram.counts, pair.right_histogram.counts)
     counts = (pair.left.finite_count, pair.right.finite_count)
-    return [_bar(pair, "present", counts, role=Role.OTHER)] if any(counts) else []
+    return [_bar(pair, "present", counts)] if any(counts) else []
 
 
 def _category_bars(pair: ColumnPair, categories: Categories) -> list[Bar]:

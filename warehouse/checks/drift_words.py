@@ -110,7 +110,7 @@ def _effect_words(effect: Effect) -> str:
 def _effect_number(effect: Effect, value: float) -> str:
     if effect.name is EffectName.DISTANCE:
         return f"{value:.3f}"
-    return f"{value * 100:.2g} points" if effect.name is EffectName.SHARE else share_text(value)
+    return f"{value * 100:.1f} points" if effect.name is EffectName.SHARE else share_text(value)
 
 
 def _happening(
@@ -175,7 +175,7 @@ def _bar_words(bar: Bar, kind: Kind) -> str:
         return f"texts of {bar.label} characters"
     if kind in (Kind.NUMBER, Kind.TIME):
         return f"values {bar.label}" if bar.role is not Role.VALUE else f"values in {bar.label}"
-    return quoted(bar.label)
+    return "present values" if kind is Kind.OTHER else quoted(bar.label)
 
 
 def _changed(what: str, left: float, right: float) -> str:

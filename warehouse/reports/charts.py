@@ -38,14 +38,22 @@ class Columns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One category's pair of lying bars."""
+    """One category's line: its name, and both shares written at `x`."""
 
+    x: float
     y: float
     label: str
-    left_width: float
-    right_width: float
     left_share: float
     right_share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Paired lying bars, one pair per line."""
+
+    left_path: str
+    right_path: str
+    rows: tuple[Row, ...]
 
 
 def upright(bars: Sequence[Bar]) -> Columns:
@@ -87,12 +95,12 @@ def _apart(before: Bar, after: Bar) -> bool:
 
 
 def _bar(x: float, width: float, height: float) -> str:
-    tall = height * PLOT_HEIGHT
-    if tall <= 0:
+    """In half units, whole numbers: the paths make up much of a report's size."""
+    if height <= 0:
         return ""
     # What is there must be seen, however small.
-    tall = max(tall, 1.0)
-    return f"M{x:.1f} {PLOT_HEIGHT}v-{tall:.1f}h{width:.1f}v{tall:.1f}z"
+    tall = max(round(2 * height * PLOT_HEIGHT), 2)
+    return f"M{2 * x:.0f} {2 * PLOT_HEIGHT}v-{tall}h{2 * width:.0f}v{tall}"
 
 
 def _short(bar: Bar) -> str:
@@ -103,24 +111,26 @@ def _short(bar: Bar) -> str:
     return "rest" if bar.role is Role.OTHER else bar.label
 
 
-def lying(bars: Sequence[Bar], *, width: float = 250.0) -> tuple[Row, ...]:
-    """Bars of categories, one pair per line."""
-    highest = max((share for bar in bars for share in (bar.left_share, bar.right_share)), default=0.0) or 1.0
+def lying(bars: Sequence[Bar], *, start: float = 200.0, width: float = 250.0) -> Rows:
+    """Bars of categories, one pair per line.
 
-    def length(share: float) -> float:
-        return round(max(share / highest * width, 1.0), 1) if share > 0 else 0.0
-
-    return tuple(
-        Row(
-            y=index * ROW_HEIGHT,
-            label=bar.label,
-            left_width=length(bar.left_share),
-            right_width=length(bar.right_share),
-            left_share=bar.left_share,
-            right_share=bar.right_share,
-        )
-        for index, bar in enumerate(bars)
-    )
+    All others together have only their shares written: their bars would make those of single values too short to see.
+    """
+    drawn = [bar for bar in bars if bar.role is not Role.OTHER]
+    highest = max((share for bar in drawn for share in (bar.left_share, bar.right_share)), default=0.0) or 1.0
+    left_path: list[str] = []
+    right_path: list[str] = []
+    rows = []
+    for index, bar in enumerate(bars):
+        y, end = index * ROW_HEIGHT, start
+        for share, top, path in ((bar.left_share, y + 4, left_path), (bar.right_share, y + 15, right_path)):
+            if share > 0 and bar.role is not Role.OTHER:
+                # What is there must be seen, however small.
+                length = max(share / highest * width, 1.0)
+                path.append(f"M{start:.0f} {top}h{length:.0f}v11h-{length:.0f}")
+                end = max(end, start + length)
+        rows.append(Row(x=round(end + 8), y=y, label=bar.label, left_share=bar.left_share, right_share=bar.right_share))
+    return Rows(left_path="".join(left_path), right_path="".join(right_path), rows=tuple(rows))
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def _card(column: ColumnDrift, index: int) -> dict[str, Any]:
         "id": f"c{index}",
         "leading": column.leading,
         "upright": None if flat else charts.upright(column.bars),
-        "lying": charts.lying(column.bars) if flat else (),
+        "lying": charts.lying(column.bars) if flat else None,
     }
 
 
@@ -93,7 +93,8 @@ def _environment() -> Environment:
 
 
 def _render(template: str, **values: object) -> str:
-    script, style = _text("report.js"), _text("report.css")
+    # Squeezed before the hash is taken, or the browser would refuse them.
+    script, style = _squeezed(_text("report.js")), _squeezed(_text("report.css"))
     page = (
         _environment()
         .get_template(template)
@@ -105,4 +106,9 @@ def _render(template: str, **values: object) -> str:
             **values,
         )
     )
-    return re.sub(r"\n\s*\n+", "\n", page)
+    return _squeezed(page)
+
+
+def _squeezed(text: str) -> str:
+    """The text without empty lines, which the template's loops leave."""
+    return re.sub(r"\n\s*\n+", "\n", text)
