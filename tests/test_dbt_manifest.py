@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -151,7 +152,7 @@ def test_what_the_installed_dbt_writes_is_read(tmp_path: Path) -> None:
     (root / "models").mkdir(exist_ok=True)
     (root / "models/ones.sql").write_text("{{ config(materialized='table') }} select 1::bigint as id")
     (root / "models/_ones.yml").write_text(
-        """
+        dedent("""\
         models:
           - name: ones
             description: One row.
@@ -164,7 +165,7 @@ def test_what_the_installed_dbt_writes_is_read(tmp_path: Path) -> None:
             owner: {name: Ops}
             depends_on: [ref('ones')]
             config: {meta: {dataset: {key: id, split: {cutoffs: {test: 2013-10-01}}}}}
-        """
+        """)
     )
     script = (
         f"import sys\nfrom dbt.cli.main import cli\nsys.argv = ['dbt', 'parse', '--profiles-dir', {str(root)!r}]\ncli()"
@@ -173,7 +174,7 @@ def test_what_the_installed_dbt_writes_is_read(tmp_path: Path) -> None:
 
     manifest = read_dbt_manifest(root / "target/manifest.json")
 
-    (exposure,) = manifest.exposures.values()
+    exposure = next(item for item in manifest.exposures.values() if item.name == "ones_dataset")
     model = manifest.models[exposure.depends_on[0]]
     assert (model.name, model.materialized, model.contract_enforced) == ("ones", "table", True)
     assert (model.columns["id"].data_type, model.columns["id"].unit) == ("bigint", "pieces")

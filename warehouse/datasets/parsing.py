@@ -78,7 +78,7 @@ def _split(reader: _Reader, value: object, default_salt: str) -> Split:
         reader.add("split is missing: say how rows are divided, for example {method: hash, shares: {train: 0.8, ...}}")
         return fallback
     method = value.get("method") if isinstance(value, Mapping) else None
-    if not isinstance(value, Mapping) or method not in _SPLIT_KEYS:
+    if not isinstance(value, Mapping) or method not in tuple(_SPLIT_KEYS):
         hint = suggestion(str(method), tuple(_SPLIT_KEYS)) if isinstance(value, Mapping) else ""
         reader.add(f"split.method must be hash, time or column, not {method!r}; {hint}".removesuffix("; "))
         return fallback

@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from warehouse.datasets.parsing import parse_spec
+from warehouse.datasets.spec import ColumnSplit, DatasetSpec, HashSplit, Order, TimeSplit
+from warehouse.findings import Severity
+
+HASH = {"method": "hash", "shares": {"train": 0.8, "dev": 0.1, "test": 0.1}}
+TIME = {"method": "time", "cutoffs": {"dev": "2013-10-01", "test": "2013-11-01"}}
+MINIMAL = {"key": "id", "split": HASH}
+
+
+def parse(document: object, *, name: str = "late") -> tuple[DatasetSpec | None, list[str]]:
+    return parse_spec(name, document, model="examples", default_salt="company")
+
+
+def spec_of(document: object) -> DatasetSpec:
+    spec, problems = parse(document)
+    assert problems == []
+    assert spec is not None
+    return spec
+
+
+def test_a_minimal_declaration_is_filled_with_every_default() -> None:
+    spec = spec_of(MINIMAL)
+
+    assert spec == DatasetSpec(
+        name="late",
+        model="examples",
+        key=("id",),
+        split=HashSplit(shares={"train": 0.8, "dev": 0.1, "test": 0.1}, train_dev=0.0, salt="company"),
+        order=Order.TABLE,
+        gates={"drift": Severity.WARNING, "missing_labels": Severity.WARNING},
+    )
+    assert spec.splits == ("train", "dev", "test")
+    assert spec.hashed == ("id",)
+
+
+def test_a_full_declaration_is_read() -> None:
+    spec = spec_of(
+        {
+            "key": ["carrier", "number"],
+            "label": "is_late",
+            "columns": {"exclude": ["note"]},
+            "groups": "plane",
+            "time": "departed_at",
+            "split": {**HASH, "train_dev": 0.05, "salt": "mine"},
+            "order": "shuffled",
+            "gates": {"drift": "critical"},
+        }
+    )
+
+    assert (spec.key, spec.groups, spec.hashed) == (("carrier", "number"), ("plane",), ("plane",))
+    assert spec.splits == ("train", "train_dev", "dev", "test")
+    assert spec.order is Order.SHUFFLED
+    assert spec.gates["drift"] is Severity.CRITICAL
+    assert isinstance(spec.split, HashSplit)
+    assert spec.split.salt == "mine"
+
+
+def test_a_split_needs_no_dev() -> None:
+    spec = spec_of({"key": "id", "split": {"method": "hash", "shares": {"train": 0.9, "test": 0.1}}})
+
+    assert spec.splits == ("train", "test")
+
+
+@pytest.mark.parametrize(
+    ("written", "moment"),
+    [
+        ("2013-10-01", datetime(2013, 10, 1, tzinfo=UTC)),
+        ("2013-10-01T06:30:00", datetime(2013, 10, 1, 6, 30, tzinfo=UTC)),
+        ("2013-10-01T06:30:00+02:00", datetime(2013, 10, 1, 4, 30, tzinfo=UTC)),
+    ],
+)
+def test_cutoffs_are_moments_in_utc(written: str, moment: datetime) -> None:
+    spec = spec_of({"key": "id", "time": "t", "split": {"method": "time", "cutoffs": {"test": written}}})
+
+    assert isinstance(spec.split, TimeSplit)
+    assert spec.split.cutoffs == {"test": moment}
+    assert spec.splits == ("train", "test")
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"), [("7 days", 604_800), ("1 day", 86_400), ("12 hours", 43_200), ("90minutes", 5_400)]
+)
+def test_an_embargo_is_a_duration(written: str, seconds: int) -> None:
+    spec = spec_of({"key": "id", "time": "t", "split": {**TIME, "embargo": written}})
+
+    assert isinstance(spec.split, TimeSplit)
+    assert spec.split.embargo_seconds == seconds
+
+
+def test_a_column_split_may_have_every_split() -> None:
+    spec = spec_of({"key": "id", "split": {"method": "column", "column": "part"}})
+
+    assert spec.split == ColumnSplit(column="part")
+    assert spec.splits == ("train", "train_dev", "dev", "test")
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        pytest.param("id", "dataset must be a mapping of key, label", id="no mapping"),
+        pytest.param({"split": HASH}, "key is missing", id="no key"),
+        pytest.param({"key": "id"}, "split is missing", id="no split"),
+        pytest.param({**MINIMAL, "lable": "y"}, "unknown key lable; did you mean 'label'?", id="a typing error"),
+        pytest.param(
+            {**MINIMAL, "key": 7}, "key must be a column's name or a list of them, not 7", id="a number as key"
+        ),
+        pytest.param({**MINIMAL, "key": ["a", "a"]}, "key names a twice", id="the same column twice"),
+        pytest.param({**MINIMAL, "label": ["y"]}, "label must be the name of a column, not ['y']", id="two labels"),
+        pytest.param(
+            {**MINIMAL, "groups": ["a", "b"]}, "groups: several linked columns (a, b) is not supported yet", id="linked"
+        ),
+        pytest.param({**MINIMAL, "synthetic": "s"}, "synthetic is not supported yet; remove it", id="synthetic"),
+        pytest.param(
+            {**MINIMAL, "target_distribution": "a = 1"}, "target_distribution is not supported yet", id="target"
+        ),
+        pytest.param(
+            {**MINIMAL, "columns": {"tags_denied": ["pii"]}}, "columns.tags_denied is not supported yet", id="tags"
+        ),
+        pytest.param(
+            {"key": "id", "split": {**HASH, "stratify": ["y"]}}, "split.stratify is not supported yet", id="stratify"
+        ),
+        pytest.param(
+            {"key": "id", "split": {**HASH, "freeze": ["test"]}}, "split.freeze is not supported", id="freeze"
+        ),
+        pytest.param({**MINIMAL, "gates": {"leakage": "critical"}}, "gates.leakage is not supported yet", id="leakage"),
+        pytest.param(
+            {**MINIMAL, "gates": {"drift": "fatal"}},
+            "gates.drift must be one of critical, warning, info",
+            id="severity",
+        ),
+        pytest.param({**MINIMAL, "order": "random"}, "order must be one of table, shuffled", id="order"),
+        pytest.param({**MINIMAL, "order": "time"}, "order is time, and no time column is named", id="order by no time"),
+        pytest.param({**MINIMAL, "label": "id"}, "label 'id' is among the key columns", id="label in the key"),
+        pytest.param({**MINIMAL, "label": "g", "groups": ["g"]}, "label 'g' is among the groups", id="label a group"),
+        pytest.param(
+            {**MINIMAL, "label": "y", "columns": {"exclude": ["y"]}},
+            "columns leave out 'y', which is the dataset's label",
+            id="label left out",
+        ),
+        pytest.param(
+            {**MINIMAL, "columns": {"include": ["a"]}},
+            "columns leave out 'id', which is the dataset's key",
+            id="no key in",
+        ),
+        pytest.param(
+            {**MINIMAL, "columns": {"include": ["id"], "exclude": ["b"]}},
+            "give include or exclude, not both",
+            id="both",
+        ),
+        pytest.param({"key": "id", "split": {"method": "hsah"}}, "not 'hsah'; did you mean 'hash'?", id="method"),
+        pytest.param({"key": "id", "split": "hash"}, "split.method must be hash, time or column, not None", id="text"),
+        pytest.param({"key": "id", "split": {"method": "hash"}}, "split.shares is missing", id="no shares"),
+        pytest.param(
+            {"key": "id", "split": {"method": "hash", "shares": {"train": 0.8, "dev": 0.1, "test": 0.05}}},
+            "split.shares must sum to 1, and train 0.8 + dev 0.1 + test 0.05 is 0.95",
+            id="sum",
+        ),
+        pytest.param(
+            {"key": "id", "split": {"method": "hash", "shares": {"train": 1.1, "test": -0.1}}},
+            "split.shares.test must be a number above 0, not -0.1",
+            id="negative",
+        ),
+        pytest.param(
+            {"key": "id", "split": {"method": "hash", "shares": {"train": float("nan"), "test": 0.5}}},
+            "split.shares.train must be a number above 0, not nan",
+            id="nan",
+        ),
+        pytest.param(
+            {"key": "id", "split": {"method": "hash", "shares": {"train": 0.9, "dev": 0.1}}},
+            "split.shares.test is missing",
+            id="no test",
+        ),
+        pytest.param(
+            {"key": "id", "split": {"method": "hash", "shares": {"train": 0.8, "train_dev": 0.1, "test": 0.1}}},
+            "split.shares.train_dev: it is carved from train",
+            id="train_dev as a share",
+        ),
+        pytest.param(
+            {"key": "id", "split": {**HASH, "train_dev": 1}}, "split.train_dev must be a share", id="train_dev"
+        ),
+        pytest.param({"key": "id", "split": {**HASH, "salt": ""}}, "split.salt must be printable text", id="salt"),
+        pytest.param({"key": "id", "split": TIME}, "no time column is named", id="no time"),
+        pytest.param(
+            {"key": "id", "time": "t", "groups": ["g"], "split": TIME},
+            "split.method is time, which cannot keep the groups (g) whole",
+            id="groups over time",
+        ),
+        pytest.param(
+            {"key": "id", "time": "t", "split": {**TIME, "cutoffs": {"dev": "2013-11-01", "test": "2013-10-01"}}},
+            "dev (2013-11-01 00:00) must come before test (2013-10-01 00:00)",
+            id="cutoffs the wrong way",
+        ),
+        pytest.param(
+            {"key": "id", "time": "t", "split": {**TIME, "embargo": "31 days"}}, "as long as dev itself", id="embargo"
+        ),
+        pytest.param(
+            {"key": "id", "time": "t", "split": {**TIME, "embargo": "soon"}},
+            "'7 days' or '12 hours', not 'soon'",
+            id="soon",
+        ),
+        pytest.param(
+            {"key": "id", "time": "t", "split": {**TIME, "cutoffs": {"test": "autumn"}}},
+            "split.cutoffs.test must be a date or a time, not 'autumn'",
+            id="no date",
+        ),
+        pytest.param(
+            {"key": "id", "time": "t", "split": {**TIME, "shares": HASH["shares"]}},
+            "or shares; not both",
+            id="two ways",
+        ),
+        pytest.param(
+            {"key": "id", "time": "t", "split": {"method": "time"}}, "one of them is needed", id="neither way"
+        ),
+        pytest.param({"key": "id", "split": {"method": "column"}}, "split.column is missing", id="no column"),
+    ],
+)
+def test_every_mistake_is_named(document: object, problem: str) -> None:
+    _, problems = parse(document)
+
+    assert len(problems) == 1, problems
+    assert problem in problems[0]
+
+
+@pytest.mark.parametrize("name", ["../x", "a b", 'a"b', "名前", "", "1st", "x" * 101, ".", "a/b"])
+def test_an_unsafe_name_is_refused(name: str) -> None:
+    _, problems = parse(MINIMAL, name=name)
+
+    assert len(problems) == 1
+    assert "cannot be a dataset's name" in problems[0]
+
+
+@pytest.mark.parametrize("name", ["late_arrivals", "A1", "x" * 100])
+def test_a_plain_name_is_fine(name: str) -> None:
+    assert parse(MINIMAL, name=name)[1] == []
+
+
+def test_unhashable_and_nested_nonsense_is_reported_and_not_raised() -> None:
+    nonsense: list[Any] = [None, 7, [], {}, {"a": []}, [[]], True, 1.5, "", "\0"]
+    for key in ("key", "label", "columns", "groups", "time", "split", "order", "gates"):
+        for value in nonsense:
+            parse({**MINIMAL, key: value})
+    for key in ("method", "shares", "train_dev", "salt", "cutoffs", "embargo", "column"):
+        for method in ("hash", "time", "column"):
+            for value in nonsense:
+                parse({"key": "id", "time": "t", "split": {"method": method, key: value}})
