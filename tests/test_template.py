@@ -13,7 +13,7 @@ def test_init_writes_a_project_with_the_example_and_its_data(tmp_path: Path, run
     outcome = run("init", str(folder))
 
     assert outcome.code == 0
-    assert f"cd {folder} && warehouse build" in outcome.out.splitlines()[-1]
+    assert f"cd '{folder}' && warehouse build" in outcome.out.splitlines()[-1]
     assert Project.find(folder).settings.split_salt == "company"
     assert (folder / "data/nycflights13/flights/2013-12.parquet").is_file()
     assert (folder / "models").is_dir()

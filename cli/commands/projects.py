@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +25,7 @@ def init(
 
     for path in write_project(folder):
         console.print_line(f"wrote {path}")
-    console.print_line(f"next: cd {folder} && warehouse build")
+    console.print_line(f"next: cd {shlex.quote(str(folder))} && warehouse build")
 
 
 def status(
