@@ -332,3 +332,49 @@ def test_the_result_is_the_same_whatever_the_order_of_rows(engine: LocalEngine) 
 
     assert [column.bars for column in first.columns] == [column.bars for column in second.columns]
     assert [column.explanation for column in first.columns] == [column.explanation for column in second.columns]
+
+
+def in_groups(chance: np.random.Generator, groups: int, first: int) -> dict[str, np.ndarray]:
+    """Forty rows per group; what a group is, its rows are."""
+    group = np.repeat(np.arange(first, first + groups), 40)
+    level = chance.normal(size=groups)
+    return {
+        "g": group,
+        "level": np.repeat(level, 40),
+        "around": np.repeat(level, 40) + chance.normal(size=groups * 40),
+        "maker": np.array([f"m{index}" for index in np.repeat(chance.integers(0, 8, groups), 40)]),
+        "model": np.array([f"t{index}" for index in np.repeat((chance.random(groups) ** 2 * 300).astype(int), 40)]),
+        "flag": np.repeat(chance.random(groups) < 0.4, 40),
+        "noise": chance.normal(size=groups * 40),
+    }
+
+
+def test_rows_in_groups_raise_no_alarm_when_the_groups_are_told(engine: LocalEngine) -> None:
+    chance = np.random.default_rng(21)
+    told: Counter[Verdict] = Counter()
+    untold: Counter[Verdict] = Counter()
+    for _ in range(8):
+        fill(engine, "l", in_groups(chance, 400, 0))
+        fill(engine, "r", in_groups(chance, 100, 400))
+        told.update(column.verdict for column in compare_tables(engine, groups=["g"], excluded={"g": ""}).columns)
+        untold.update(column.verdict for column in compare_tables(engine, excluded={"g": ""}).columns)
+
+    # One report in twenty may hold a false alarm: that is what Benjamini and Hochberg promise.
+    assert told[Verdict.DRIFTED] <= 1
+    assert told[Verdict.STABLE] >= 8
+    assert untold[Verdict.DRIFTED] > 8
+
+
+def test_drift_between_many_groups_is_seen(engine: LocalEngine) -> None:
+    chance = np.random.default_rng(22)
+    fill(engine, "l", in_groups(chance, 1500, 0))
+    right = in_groups(chance, 800, 1500)
+    fill(engine, "r", {**right, "level": right["level"] + 1.0, "maker": np.where(right["flag"], "m9", right["maker"])})
+
+    result = compare_tables(engine, groups=["g"], excluded={"g": ""})
+    verdicts = {column.name: column.verdict for column in result.columns}
+
+    assert verdicts["level"] is Verdict.DRIFTED
+    assert verdicts["maker"] is Verdict.DRIFTED
+    assert verdicts["noise"] is Verdict.STABLE
+    assert any("“g”" in sentence for sentence in result.summary)

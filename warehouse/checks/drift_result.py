@@ -82,6 +82,9 @@ class Measures:
     """Of one cell's share."""
     missing_change: float
     """Right share of missing values minus left share."""
+    left_design_effect: float = 1.0
+    """How many of the left's rows count as one independent row, when rows come in groups."""
+    right_design_effect: float = 1.0
     kolmogorov_smirnov: float | None = None
     kolmogorov_smirnov_error: float | None = None
     """How much larger it may be at most; 0 when all rows were sorted."""
@@ -206,6 +209,8 @@ class DriftResult:
     coverage: Coverage | None
     summary: tuple[str, ...]
     """The verdict in plain sentences."""
+    groups: tuple[str, ...]
+    """Columns whose values bind rows together; the intervals allow for it."""
     columns: tuple[ColumnDrift, ...]
     """The label first, then the drifted, the undecided and the stable ones, each from the strongest effect down."""
     left_out: tuple[LeftOut, ...]

@@ -27,6 +27,8 @@ def compare_splits(engine: Engine, version: Version, *, left: str, right: str) -
         excluded=columns_apart(spec, left=left, right=right),
         label=spec.label,
         time=spec.time if any(column.name == spec.time for column in version.manifest.columns) else None,
+        # What the split keeps apart binds rows together.
+        groups=[group for group in spec.groups if any(column.name == group for column in version.manifest.columns)],
         severity=spec.gates.get("drift", GATES["drift"]),
     )
 

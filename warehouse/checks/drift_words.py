@@ -197,6 +197,7 @@ def explain_result(
     coverage: Coverage | None,
     columns: Sequence[tuple[str, bool, Verdict, str]],
     left_out: Sequence[LeftOut],
+    groups: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """The verdict on the whole, the first sentence being enough; columns are (name, is label, verdict, explanation)."""
     if not left_rows or not right_rows:
@@ -224,6 +225,9 @@ def explain_result(
             f"By {quoted(coverage.column)}, {left_name} covers {coverage.left[0]} to {coverage.left[1]} "
             f"and {right_name} {coverage.right[0]} to {coverage.right[1]}."
         )
+    if groups:
+        named = ", ".join(quoted(group) for group in groups)
+        sentences.append(f"Rows come in groups by {named}; the intervals are as wide as that makes them.")
     problems = [column.name for column in left_out if column.is_problem]
     if problems:
         named = ", ".join(quoted(name) for name in problems[:5]) + (", …" if len(problems) > 5 else "")

@@ -35,24 +35,29 @@ class Cell:
     """False for missing, NaN and infinite values, and for what was merged."""
 
 
-def distribution_cells(pair: ColumnPair) -> tuple[Cell, ...]:
+def distribution_cells(pair: ColumnPair, *, left_weight: float = 1.0, right_weight: float = 1.0) -> tuple[Cell, ...]:
     """Every row of both sides in exactly one cell, those without a value included; empty only without rows.
 
     A number or time is cut into equal shares of both sides' rows, at most 20; of categories the most frequent have a
     cell each. Fewer rows make fewer cells. Rare cells are merged, with the smallest other one if need be.
+
+    Args:
+        pair: the facts of both sides.
+        left_weight: how many rows of the left count as one independent row; see `clusters.py`.
+        right_weight: the same for the right.
     """
-    rows = min(pair.left.row_count, pair.right.row_count)
+    rows = min(pair.left.row_count / left_weight, pair.right.row_count / right_weight)
     cells = [*_value_cells(pair, rows), *_valueless_cells(pair)]
-    return _merge_rare([cell for cell in cells if cell.left_count + cell.right_count], pair)
+    return _merge_rare([cell for cell in cells if cell.left_count + cell.right_count], pair, rows)
 
 
-def _value_cells(pair: ColumnPair, rows: int) -> list[Cell]:
+def _value_cells(pair: ColumnPair, rows: float) -> list[Cell]:
     if pair.categories is not None:
         return _category_cells(pair.categories, rows)
     if pair.bins is not None and pair.left_histogram is not None and pair.right_histogram is not None:
         left = np.array(pair.left_histogram.counts, dtype=np.float64)
         right = np.array(pair.right_histogram.counts, dtype=np.float64)
-        return _bin_cells(pair.bins, left, right)
+        return _bin_cells(pair.bins, left, right, rows / max(1, min(pair.left.row_count, pair.right.row_count)))
     present = (pair.left.finite_count, pair.right.finite_count)
     return [Cell("present", *present, has_value=False)]
 
@@ -67,7 +72,7 @@ def _valueless_cells(pair: ColumnPair) -> list[Cell]:
     ]
 
 
-def _category_cells(categories: Categories, rows: int) -> list[Cell]:
+def _category_cells(categories: Categories, rows: float) -> list[Cell]:
     most = int(min(max(10, rows**0.5), MOST_CATEGORIES))
     kept, rest = categories.listed[:most], categories.listed[most:]
     others = Cell(
@@ -79,9 +84,9 @@ def _category_cells(categories: Categories, rows: int) -> list[Cell]:
     return [*(Cell(category.label, category.left_count, category.right_count) for category in kept), others]
 
 
-def _bin_cells(bins: Bins, left: Counts, right: Counts) -> list[Cell]:
+def _bin_cells(bins: Bins, left: Counts, right: Counts, independent_share: float) -> list[Cell]:
     pooled = left + right
-    total, fewest = pooled.sum(), min(left.sum(), right.sum())
+    total, fewest = pooled.sum(), min(left.sum(), right.sum()) * independent_share
     # The cube root is the usual growth of a histogram's bins with its rows.
     wanted = int(min(max(round(fewest ** (1 / 3)), 2), MOST_BINS, max(1, fewest // EXPECTED_ROWS)))
     group = np.minimum(np.floor((np.cumsum(pooled) / total - 1e-12) * wanted), wanted - 1).astype(int)
@@ -96,12 +101,11 @@ def _bin_cells(bins: Bins, left: Counts, right: Counts) -> list[Cell]:
     return cells
 
 
-def _merge_rare(cells: Sequence[Cell], pair: ColumnPair) -> tuple[Cell, ...]:
-    left_rows, right_rows = pair.left.row_count, pair.right.row_count
-    fewest_share = min(left_rows, right_rows) / max(1, left_rows + right_rows)
+def _merge_rare(cells: Sequence[Cell], pair: ColumnPair, rows: float) -> tuple[Cell, ...]:
+    all_rows = pair.left.row_count + pair.right.row_count
 
     def expected(cell: Cell) -> float:
-        return (cell.left_count + cell.right_count) * fewest_share
+        return (cell.left_count + cell.right_count) / all_rows * rows
 
     kept = [cell for cell in cells if expected(cell) >= EXPECTED_ROWS]
     rare = [cell for cell in cells if expected(cell) < EXPECTED_ROWS]

@@ -50,7 +50,7 @@ def _gamma_fraction(shape: float, x: float) -> float:
     return h
 
 
-def kolmogorov_tail(statistic: float, left_count: int, right_count: int) -> float:
+def kolmogorov_tail(statistic: float, left_count: float, right_count: float) -> float:
     """P(two samples of one continuous law are at least `statistic` apart in Kolmogorov-Smirnov's sense), 0..1.
 
     Asymptotic; with ties (rounded values) it is on the safe side. Source: Smirnov (1948).

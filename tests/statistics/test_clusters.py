@@ -1,0 +1,87 @@
+"""Rows in groups count for as many independent rows as their spread between groups shows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from warehouse.engine.local import LocalEngine
+from warehouse.sql import Relation
+from warehouse.statistics.cells import Cell, distribution_cells
+from warehouse.statistics.clusters import clustering
+from warehouse.statistics.kinds import family_of
+from warehouse.statistics.pair import compare_relations
+from warehouse.statistics.profile import Measured
+
+T = Relation.table("t")
+
+
+def clustering_of(engine: LocalEngine, sql: str, *groups: str) -> dict[str, float]:
+    engine.connection.execute(f"create or replace table t as {sql}")
+    pairs = compare_relations(engine, T, T, skip=groups).columns
+    return {
+        pair.name: clustering(
+            engine, T, Measured(pair.name, pair.family), distribution_cells(pair), groups, with_lone_values=False
+        ).design_effect
+        for pair in pairs
+    }
+
+
+def test_rows_of_one_value_per_group_count_as_one_row_each(engine: LocalEngine) -> None:
+    effects = clustering_of(
+        engine,
+        "select i // 50 as g, (i // 50) % 4 as few, 'c' || (i // 50) % 6 as name, hash(i // 50) / 1e19 as x, "
+        "(i // 50) % 2 = 0 as flag, case when (i // 50) % 3 = 0 then [1] end as list from range(20000) as r(i)",
+        "g",
+    )
+
+    for name, effect in effects.items():
+        assert effect == pytest.approx(50, rel=0.1), name
+
+
+def test_rows_that_do_not_depend_on_their_group_count_in_full(engine: LocalEngine) -> None:
+    chance = np.random.default_rng(1)
+    values = chance.integers(0, 5, 20_000).tolist()
+    engine.connection.execute("create table v as select unnest($v) as x, unnest(range(20000)) as i", {"v": values})
+
+    assert clustering_of(engine, "select i // 50 as g, x, i * 0.37 as number from v", "g")["x"] == pytest.approx(
+        1, abs=0.15
+    )
+
+
+def test_groups_of_one_row_are_independent(engine: LocalEngine) -> None:
+    assert clustering_of(engine, "select i as g, i % 7 as x from range(700) as r(i)", "g")["x"] == pytest.approx(
+        1, abs=0.01
+    )
+
+
+def test_several_columns_make_a_group_together(engine: LocalEngine) -> None:
+    effects = clustering_of(
+        engine,
+        "select i // 100 as \"a 'group'\", (i // 50) % 2 as b, (i // 50) % 4 as x from range(20000) as r(i)",
+        "a 'group'",
+        "b",
+    )
+
+    assert effects["x"] == pytest.approx(50, rel=0.1)
+
+
+def test_rows_without_a_group_are_left_out(engine: LocalEngine) -> None:
+    engine.connection.execute("create table t as select null::int as g, 1 as x from range(10)")
+
+    found = clustering(
+        engine, T, Measured("x", family_of("INTEGER")), [Cell(1.0, 10, 10)], ["g"], with_lone_values=True
+    )
+
+    assert (found.group_count, found.design_effect, found.lone_rows) == (0, 1.0, 0)
+
+
+def test_lone_values_occur_in_one_group(engine: LocalEngine) -> None:
+    engine.connection.execute(
+        "create table t as select * from "
+        "(values (1, 'a'), (1, 'a'), (2, 'b'), (3, 'b'), (3, 'c'), (3, null)) as v(g, x)"
+    )
+
+    found = clustering(engine, T, Measured("x", family_of("VARCHAR")), [Cell("a", 1, 1)], ["g"], with_lone_values=True)
+
+    assert (found.lone_rows, found.lone_squares) == (3, 5)
