@@ -88,7 +88,8 @@ def parse_project(project: Project, *, log_path: Path) -> Parsed:
     if not outcome.success or outcome.result is None:
         raise BuildError(
             f"dbt cannot parse the project in {project.root}:\n{_reason(outcome, errors)}\n"
-            f"  correct what it names, then run the same command again; dbt's log: {project.relative(log_path / 'dbt.log')}"
+            "  correct what it names, then run the same command again; "
+            f"dbt's log: {project.relative(log_path / 'dbt.log')}"
         )
     return Parsed(manifest=outcome.result)
 
