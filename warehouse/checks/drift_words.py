@@ -93,16 +93,15 @@ def explain_column(
     if verdict is Verdict.DRIFTED:
         return happening[0].upper() + happening[1:]
     low, high, threshold = (_effect_number(leading, n) for n in (leading.low, leading.high, leading.threshold))
-    return (
-        f"Undecided: the {_effect_words(leading)} lies between {low} and {high}, across the threshold "
-        f"{threshold}. Measured: {happening}"
-    )
+    told = happening.removesuffix(".")
+    interval = f"the {_effect_words(leading)} may be {low} to {high}, on either side of {threshold}."
+    return f"{told[0].upper()}{told[1:]}; {interval}"
 
 
 def _effect_words(effect: Effect) -> str:
     return {
-        EffectName.DISTANCE: "distance between both sides",
-        EffectName.SHARE: f"change of the share of {effect.subject}",
+        EffectName.DISTANCE: "distance",
+        EffectName.SHARE: f"change of {effect.subject}",
         EffectName.NEW: "share of rows with a new value",
     }[effect.name]
 
