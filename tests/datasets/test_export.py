@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Callable
@@ -14,12 +15,14 @@ import polars
 import pytest
 from fake_builds import Fake, column_doc, exposure_node, model_node
 
+from warehouse.datasets import export as export_module
 from warehouse.datasets.export import Export, Outcome
 from warehouse.datasets.loading import load_dataset
 from warehouse.datasets.manifest import manifest_schema
 from warehouse.datasets.splits import split_bounds, split_of
 from warehouse.datasets.versions import find_version
 from warehouse.errors import ExportError, ProjectError, SpecError
+from warehouse.project import Project
 
 SHARES = {"train": 0.8, "dev": 0.1, "test": 0.1}
 HASH = {"method": "hash", "shares": SHARES, "train_dev": 0.05}
@@ -682,6 +685,44 @@ def test_the_table_may_have_any_name(fake: Fake, export: Exporter) -> None:
     fake.build(BY_KEY, rows=ROWS, model={"alias": 'odd "table"'})
 
     assert export().manifest.row_count == 5000
+
+
+def test_a_wide_table_is_exported(fake: Fake, export: Exporter) -> None:
+    columns = ", ".join(f"hash(i + {n})::double as c{n}" for n in range(600))
+    fake.build({"key": "id", "split": HASH}, rows=f"select i as id, {columns} from range(30000) as r(i)")
+
+    result = export()
+
+    assert len(result.manifest.columns) == 601
+    assert result.manifest.row_count == 30_000
+
+
+def test_the_bytes_do_not_depend_on_the_number_of_threads(
+    fake: Fake, export: Exporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.build(BY_KEY, rows=ROWS.replace("5000", "400000"))
+    found = set()
+    for threads in ("1", "2", "3", "8"):
+        monkeypatch.setenv("WAREHOUSE_THREADS", threads)
+        project = Project.find(fake.project.root)
+        found.add(export_module.export_dataset(project, "late", now=datetime.now(UTC)).manifest.fingerprint)
+        shutil.rmtree(fake.project.datasets_path)
+
+    assert len(found) == 1
+
+
+def test_what_does_not_fit_into_memory_is_spilled_and_removed(
+    fake: Fake, export: Exporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export_module, "MEMORY_MB", 100)
+    rows = "select md5(i::varchar) as id, md5((i + 1)::varchar) as a from range(1000000) as r(i)"
+    fake.build({"key": "id", "split": HASH, "order": "key"}, rows=rows)
+
+    result = export()
+
+    assert result.manifest.row_count == 1_000_000
+    assert rows_by_split(fake)["test"]["id"].is_sorted()
+    assert not list(fake.project.temporary_path.glob("*"))
 
 
 def test_dates_are_keys_by_their_iso_text(fake: Fake, export: Exporter) -> None:

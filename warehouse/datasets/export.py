@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
@@ -55,10 +56,14 @@ from warehouse.errors import ExportError, QueryError
 from warehouse.findings import Finding, is_critical
 from warehouse.project import Project
 from warehouse.published import BuildFiles, find_build
-from warehouse.sql import Relation
+from warehouse.sql import Query, Relation, Step
 
-MEMORY_LIMIT = "400MB"
-"""Of DuckDB; with Python and the Parquet writers' own buffers, a process stays below 700 MB, however many rows."""
+MEMORY_MB = 300
+"""DuckDB's memory limit; with Python and the Parquet writers' own buffers, a process stays below 600 MB for any number
+of rows."""
+
+MEMORY_MB_PER_COLUMN = 4
+"""For wide tables: every thread pins blocks and fills a buffer of each column."""
 
 
 class Outcome(StrEnum):
@@ -133,7 +138,7 @@ def export_dataset(
     if declaration.model is None or declaration.draft is None:
         declaration.usable()
     folder = project.datasets_path / declaration.name
-    with _reading(project, files, folder, dry_run=dry_run) as engine:
+    with _reading(project, files, folder, dry_run=dry_run) as engine, writing(folder):
         return _export(
             Task(project=project, files=files, dbt_manifest=dbt_manifest, declaration=declaration, now=now),
             engine,
@@ -149,14 +154,18 @@ def _reading(project: Project, files: BuildFiles, folder: Path, *, dry_run: bool
     # NOTE: a spill folder of our own, since two processes that share one overwrite each other's files.
     spill = project.temporary_path / f"export-{uuid.uuid4().hex}"
     with storage.lock(folder / ".lock", purpose=f"an export of {folder.name}"):
+        with writing(spill):
+            # DuckDB makes the folder itself when it first spills, but not the one above it.
+            spill.parent.mkdir(parents=True, exist_ok=True)
         if not dry_run:
             with writing(folder):
                 for leftover in folder.glob(".tmp-*"):
                     shutil.rmtree(leftover, ignore_errors=True)
         connection = storage.connect(
             files.database_path,
-            memory_limit=MEMORY_LIMIT,
-            threads=project.settings.threads,
+            memory_limit=f"{MEMORY_MB}MB",
+            # NOTE: one thread alone cuts row groups elsewhere, and the bytes would depend on the machine.
+            threads=max(2, project.settings.threads or os.cpu_count() or 2),
             temporary_path=spill,
         )
         try:
@@ -171,6 +180,8 @@ def _export(task: Task, engine: LocalEngine, folder: Path, *, dry_run: bool, all
     assert model is not None
     relation = Relation.table("warehouse", model.schema, model.alias)
     types = _table_types(engine, relation, model, task)
+    memory_mb = max(MEMORY_MB, MEMORY_MB_PER_COLUMN * len(types))
+    engine.rows(Query.of(Step("allow_memory", f"set memory_limit = '{memory_mb}MB'")))
     spec, model = task.declaration.usable(types)
     columns = [output_column(column, types[column]) for column in exported_columns(spec, types)]
     previous = newest_version(task.project, spec.name)
