@@ -20,7 +20,7 @@ from warehouse import storage
 from warehouse.builds import Build, build_warehouse, list_builds, roll_back
 from warehouse.datasets.export import export_dataset
 from warehouse.dbt_manifest import read_dbt_manifest
-from warehouse.errors import BuildError, LockedError, ProjectError, StorageError, ValidationError
+from warehouse.errors import BuildError, ExportError, LockedError, ProjectError, StorageError, ValidationError
 from warehouse.project import Project
 from warehouse.published import find_build, published_id
 from warehouse.records import Status, read_record, read_records
@@ -92,6 +92,8 @@ def test_a_failing_test_holds_the_build_back_and_shows_rows(project: Project) ->
     assert "unique_field = '3', n_records = '2'" in finding.message
     assert "models/models.yml" in finding.advice
     assert result.path.is_dir()
+    with pytest.raises(ExportError, match="did not pass"):
+        export_dataset(project, "any", now=NOW, build=result.id)
 
 
 def test_broken_sql_names_the_model_and_leaves_the_published_build(project: Project) -> None:

@@ -29,11 +29,6 @@ class BuildFiles:
         """What dbt parsed and compiled for this build."""
         return self.path / "dbt" / "manifest.json"
 
-    @property
-    def failed_path(self) -> Path:
-        """Present when the build must not be published."""
-        return self.path / "FAILED"
-
 
 def published_id(project: Project) -> str | None:
     """The published build's id; None before the first one is published."""

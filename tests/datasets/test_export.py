@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import polars
 import pytest
 from fake_builds import Fake, column_doc, exposure_node, model_node
 
+from warehouse import records
 from warehouse.datasets import export as export_module
 from warehouse.datasets.export import Export, Outcome
 from warehouse.datasets.loading import load_dataset
@@ -344,9 +346,11 @@ def test_without_a_published_build_the_next_step_is_named(fake: Fake, export: Ex
 
 def test_a_failed_build_is_not_exported(fake: Fake, export: Exporter) -> None:
     build = fake.build(BY_KEY, rows=ROWS)
-    (fake.project.builds_path / build / "FAILED").touch()
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    record = records.start_record(fake.project, command="build", run_id=build, now=now)
+    records.write_record(fake.project, replace(record, status=records.Status.FAILED))
 
-    with pytest.raises(ExportError, match="failed its checks"):
+    with pytest.raises(ExportError, match="did not pass"):
         export(build=build)
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from warehouse import storage
+from warehouse import records, storage
 from warehouse.datasets.card import dataset_card
 from warehouse.datasets.comparison import compare, is_same_content
 from warehouse.datasets.cutoffs import resolve_cutoffs
@@ -129,9 +129,11 @@ def export_dataset(
         StorageError: the disk is full or cannot be written.
     """
     files = find_build(project, build)
-    if files.failed_path.exists():
+    record = records.read_record(project, files.id)
+    if record is not None and record.status is not records.Status.PASSED:
         raise ExportError(
-            f"build {files.id} failed its checks, so nothing is exported from it\n  list: warehouse builds"
+            f"build {files.id} did not pass (its status is {record.status.value!r}), so nothing is exported from it\n"
+            "  list: warehouse builds"
         )
     dbt_manifest = read_dbt_manifest(files.dbt_manifest_path)
     declaration = find_declaration(dbt_manifest, name, default_salt=project.settings.split_salt)
