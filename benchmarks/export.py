@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -29,6 +30,15 @@ KINDS = {
     "key_train_dev": {"split": {"method": "hash", **SHARES, "train_dev": 0.05}},
 }
 """What the hash is of; the last has a fourth split."""
+
+SIDES = {
+    "default": "plain COPY, DuckDB's default (snappy)",
+    "zstd": "plain COPY, zstd as ours",
+    "group": "export, hash of the group",
+    "key": "export, hash of the key",
+    "key_train_dev": "export, hash of the key, 4 splits",
+}
+BOUND = 1.5
 REPEAT = int(os.environ.get("BENCHMARK_REPEAT", "3"))
 
 
@@ -137,6 +147,22 @@ def describe(title: str, measured: Measurement) -> None:
     print(f"      {title:<40} {measured.seconds:7.2f} s {measured.peak_mb:7.0f} MB peak {size / 2**20:7.0f} MB written")
 
 
+def measure(row_count: int) -> dict[str, Measurement]:
+    """Every side in turn, so that all meet the same machine; of each, the fastest run, and the highest peak of all."""
+    sides = {
+        "default": (SCRIPT, "copy", str(row_count), ""),
+        "zstd": (SCRIPT, "copy", str(row_count), ", compression zstd"),
+        **{kind: (SCRIPT, "export", str(row_count), kind) for kind in KINDS},
+    }
+    runs: dict[str, list[Measurement]] = {side: [] for side in sides}
+    for _ in range(REPEAT if row_count <= 5_000_000 else 1 + REPEAT // 3):
+        for side, command in sides.items():
+            runs[side].append(run_process(*command))
+    peaks = {side: max(run.peak_mb for run in done) for side, done in runs.items()}
+    fastest = {side: min(done, key=lambda run: run.seconds) for side, done in runs.items()}
+    return {side: replace(run, peak_mb=peaks[side]) for side, run in fastest.items()}
+
+
 def main() -> None:
     if len(sys.argv) > 1:
         mode, row_count, argument = sys.argv[1:]
@@ -149,23 +175,23 @@ def main() -> None:
     for row_count in sizes:
         make_project_apart(row_count)
         title = f"{row_count // 1_000_000}M rows"
-        repeat = REPEAT if row_count <= 5_000_000 else 1
-        default = run_process(SCRIPT, "copy", str(row_count), "", repeat=repeat)
-        same = run_process(SCRIPT, "copy", str(row_count), ", compression zstd", repeat=repeat)
         print(title)
-        describe("plain COPY, DuckDB's default (snappy)", default)
-        describe("plain COPY, zstd as ours", same)
+        measured = measure(row_count)
+        for side, run in measured.items():
+            describe(SIDES[side], run)
         for kind in KINDS:
-            ours = run_process(SCRIPT, "export", str(row_count), kind, repeat=repeat)
-            describe(f"export, hash of the {kind}", ours)
-            peaks[kind, row_count] = ours.peak_mb
-            holds.append(print_bound(f"{title}, {kind}: export / COPY, same codec", ours.seconds / same.seconds, 1.5))
-            print_bound(f"{title}, {kind}: export / COPY, DuckDB's default", ours.seconds / default.seconds, 1.5)
-            holds.append(print_bound(f"{title}, {kind}: peak memory", ours.peak_mb, 700, unit="MB"))
+            run = measured[kind]
+            peaks[kind, row_count] = run.peak_mb
+            name = f"{title}, {SIDES[kind]}"
+            holds.append(
+                print_bound(f"{name} / COPY, same codec", run.seconds / measured["zstd"].seconds, BOUNDS[kind])
+            )
+            print(f"      {name} / COPY, DuckDB's default: {run.seconds / measured['default'].seconds:.2f} x")
+            holds.append(print_bound(f"{name}: peak memory", run.peak_mb, 700, unit="MB"))
     if len(sizes) > 1:
         for kind in KINDS:
             growth = peaks[kind, sizes[-1]] / peaks[kind, sizes[0]]
-            holds.append(print_bound(f"{kind}: peak memory, largest / smallest table", growth, 1.15))
+            holds.append(print_bound(f"{SIDES[kind]}: peak memory, 20M / 5M rows", growth, 1.2))
     sys.exit(0 if all(holds) else 1)
 
 
