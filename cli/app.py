@@ -1,6 +1,6 @@
 """The `warehouse` command: its commands, global options and exit codes.
 
-Exit 0: done and clean. 1: done, and a critical finding stands. 2: could not run.
+Exit 0: done and clean. 1: done, and a critical finding stands. 2: could not run. 130: interrupted.
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ from __future__ import annotations
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from warehouse.errors import WarehouseError
 
@@ -18,9 +19,24 @@ from . import console
 from .commands import builds, datasets, drift, projects, validate
 
 PROJECT, BUILDS, DATASETS, REPORTS = "Project", "Builds", "Datasets", "Reports"
+INTERRUPTED = 130
+
+
+class Commands(TyperGroup):
+    """The commands, of which an interrupted one exits with 130: Typer's own 1 would say that a finding stands."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            console.print_error("interrupted; what was published or exported before stands as it was")
+            raise typer.Exit(INTERRUPTED) from None
+
 
 app = typer.Typer(
     name="warehouse",
+    cls=Commands,
     help="Turn a company's raw data into training sets that can be trusted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -69,7 +85,3 @@ def main() -> None:
     except WarehouseError as error:
         console.print_error(str(error))
         sys.exit(2)
-    except BrokenPipeError:
-        # The reader (`| head`) has gone: nothing is wrong, and nothing more can be printed.
-        sys.stderr.close()
-        sys.exit(0)

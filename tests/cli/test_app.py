@@ -9,6 +9,7 @@ from typer.main import get_command
 
 from warehouse.cli import console
 from warehouse.cli.app import app
+from warehouse.project import Project
 
 
 def commands() -> Iterator[tuple[str, Any]]:
@@ -58,3 +59,17 @@ def test_tables_show_markup_and_control_characters_as_they_are(capsys: pytest.Ca
 
 def test_a_typer_app_is_what_the_entry_point_runs() -> None:
     assert isinstance(app, typer.Typer)
+
+
+def test_an_interrupted_command_exits_with_130_and_no_traceback(
+    project: Project, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("warehouse.builds.list_builds", interrupted)
+
+    outcome = run("builds")
+
+    assert outcome.code == 130
+    assert outcome.err.startswith("error: interrupted")

@@ -46,3 +46,8 @@ class LocalEngine:
             return self.connection.execute(query.text, dict(query.parameters) or None)
         except duckdb.Error as error:
             raise QueryError(str(error), step=query.name, statement=query.text) from error
+        except RuntimeError as error:
+            # DuckDB 2 reports Ctrl-C so; 1.5 raises what Python does.
+            if "interrupted" in str(error).lower():
+                raise KeyboardInterrupt from error
+            raise
