@@ -58,8 +58,8 @@ from warehouse.project import Project
 from warehouse.published import BuildFiles, find_build
 from warehouse.sql import Query, Relation, Step
 
-MEMORY_MB = 300
-"""DuckDB's memory limit; with Python and the Parquet writers' own buffers, a process stays below 600 MB for any number
+MEMORY_MB = 350
+"""DuckDB's memory limit; with Python and the Parquet writers' own buffers, a process stays below 700 MB for any number
 of rows."""
 
 MEMORY_MB_PER_COLUMN = 4
