@@ -134,13 +134,6 @@ def run_build(
     return tuple(_node_result(run.node, run, rows=listener.rows.get(run.node.unique_id)) for run in results)
 
 
-def dbt_version() -> str:
-    """The installed dbt's version, without importing it."""
-    from importlib.metadata import version
-
-    return version("dbt-core")
-
-
 def broken_nodes(results: Sequence[NodeResult]) -> BuildError | None:
     """The error for models that dbt could not build; None when every one was built or skipped on purpose."""
     broken = [result for result in results if result.status in _BROKEN]
