@@ -36,11 +36,6 @@ def print_line(text: str = "", *, style: str | None = None) -> None:
     _console().print(_safe(text), style=style, markup=False)
 
 
-def print_note(text: str) -> None:
-    """One line that is not the result: progress, a hint."""
-    _console(stderr=True).print(_safe(text), markup=False)
-
-
 def print_error(text: str) -> None:
     """What went wrong, on stderr."""
     _console(stderr=True).print(f"error: {_safe(text)}", style="red", markup=False)
