@@ -36,7 +36,7 @@ test: .venv/dev ## Run all the tests
 	$(BIN)/python -m pytest
 
 compatibility: .venv-next/dev ## Run the tests of builds, validation and datasets on the newest DuckDB
-	.venv-next/bin/python -m pytest -q tests/test_builds.py tests/test_sql.py tests/validation tests/datasets
+	.venv-next/bin/python -m pytest -q tests/test_builds.py tests/test_sql.py tests/validation tests/datasets tests/exports
 
 bench: .venv/dev .venv-peers/bench ## Measure speed and memory against peers and floors, as ratios
 	$(BIN)/python benchmarks/run.py --peer-python .venv-peers/bin/python

@@ -128,7 +128,7 @@ def run_copy(row_count: int, options: str) -> None:
 
 
 def run_export(row_count: int, kind: str) -> None:
-    from warehouse.datasets.export import export_dataset
+    from warehouse.exports.export import export_dataset
     from warehouse.datasets.manifest import manifest_schema
     from warehouse.project import Project
 

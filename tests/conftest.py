@@ -6,13 +6,18 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fake_builds import Fake
 
 from warehouse.cli.app import main
+from warehouse.exports.export import Export, export_dataset
 from warehouse.project import Project
 
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 PROJECTS = Path(__file__).parent / "projects"
 
 
@@ -50,3 +55,19 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return Outcome(code, captured.out, captured.err)
 
     return run_command
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Fake:
+    """A project with faked builds in a folder with an odd name; only `?` is left out, which DuckDB refuses."""
+    return Fake(tmp_path / "an [odd] *pro'ject* 名前")
+
+
+@pytest.fixture
+def export(fake: Fake) -> Callable[..., Export]:
+    """Exports dataset `late` of that project."""
+
+    def run(name: str = "late", **options: Any) -> Export:
+        return export_dataset(fake.project, name, **{"now": NOW, **options})
+
+    return run

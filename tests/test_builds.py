@@ -18,9 +18,9 @@ import pytest
 
 from warehouse import storage
 from warehouse.builds import Build, build_warehouse, list_builds, roll_back
-from warehouse.datasets.export import export_dataset
 from warehouse.dbt_manifest import read_dbt_manifest
 from warehouse.errors import BuildError, ExportError, LockedError, ProjectError, StorageError, ValidationError
+from warehouse.exports.export import export_dataset
 from warehouse.project import Project
 from warehouse.published import find_build, published_id
 from warehouse.records import Status, read_record, read_records

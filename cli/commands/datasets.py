@@ -13,7 +13,7 @@ from warehouse.project import Project
 from .. import console
 
 if TYPE_CHECKING:
-    from warehouse.datasets.export import Export
+    from warehouse.exports.export import Export
     from warehouse.datasets.manifest import Manifest
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -74,7 +74,7 @@ def export(
 
     Example: warehouse export late_arrivals
     """
-    from warehouse.datasets.export import export_dataset
+    from warehouse.exports.export import export_dataset
 
     project = Project.find(context.obj)
     result = export_dataset(

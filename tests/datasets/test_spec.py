@@ -34,7 +34,7 @@ def test_a_minimal_declaration_is_filled_with_every_default() -> None:
         key=("id",),
         split=HashSplit(shares={"train": 0.8, "dev": 0.1, "test": 0.1}, train_dev=0.0, salt="company"),
         order=Order.TABLE,
-        gates={"drift": Severity.WARNING, "missing_labels": Severity.WARNING},
+        gates={"drift": Severity.WARNING, "leakage": Severity.WARNING, "missing_labels": Severity.WARNING},
     )
     assert spec.splits == ("train", "dev", "test")
     assert spec.hashed == ("id",)

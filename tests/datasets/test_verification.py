@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from fake_builds import Fake
 
-from warehouse.datasets.export import Export
 from warehouse.datasets.verification import Verification, verify_version
 from warehouse.datasets.versions import find_version
 from warehouse.errors import VersionError
+from warehouse.exports.export import Export
 
 DECLARED = {"key": "id", "split": {"method": "hash", "shares": {"train": 0.8, "test": 0.2}}}
 
@@ -37,7 +37,7 @@ def test_a_whole_version_has_no_findings(fake: Fake, version_path: Path) -> None
     result = verify(fake)
 
     assert result.findings == ()
-    assert (result.reference, result.file_count) == ("late@1.0.0", 4)
+    assert (result.reference, result.file_count) == ("late@1.0.0", 5)
     assert result.byte_count == sum(
         path.stat().st_size
         for path in version_path.rglob("*")
@@ -70,13 +70,23 @@ def test_one_flipped_bit_is_found(fake: Fake, version_path: Path, position: int)
     assert message.startswith("data/train/part-00000.parquet was changed: its SHA-256 is ")
 
 
-@pytest.mark.parametrize("name", ["README.md", "manifest.json"])
+@pytest.mark.parametrize("name", ["README.md", "croissant.json", "manifest.json"])
 def test_a_changed_text_is_found(fake: Fake, version_path: Path, name: str) -> None:
     path = version_path / name
     path.write_text(path.read_text(encoding="utf-8") + " ", encoding="utf-8")
 
     (message,) = messages(fake)
     assert message.startswith(f"{name} was changed")
+
+
+def test_a_version_of_before_croissant_was_written_is_whole(fake: Fake, version_path: Path) -> None:
+    (version_path / "croissant.json").unlink()
+    sums = version_path / "SHA256SUMS"
+
+    assert messages(fake) == ["croissant.json is missing"]
+
+    sums.write_text("".join(line for line in sums.read_text().splitlines(keepends=True) if "croissant" not in line))
+    assert messages(fake) == []
 
 
 def test_an_extra_file_is_named(fake: Fake, version_path: Path) -> None:

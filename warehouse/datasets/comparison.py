@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from warehouse.datasets.columns import OutputColumn
 from warehouse.datasets.manifest import Change
 from warehouse.datasets.placement import Placement
 from warehouse.datasets.versions import Version, number_parts
-from warehouse.datasets.writing import OutputColumn
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step, identifier, literal
 
@@ -28,7 +28,7 @@ def changed_rows_sql(
     Both sides are matched by key. Values count as changed when a hash of the `compared` columns differs; that hash is
     the engine's own, which is fine for one statement and for nothing that lasts.
     """
-    by_name = {column.name: column for column in columns}
+    values = {column.name: column.value for column in columns}
 
     def fields(expressions: Sequence[str], split: str) -> str:
         keys = [f"{expression} as k{i}" for i, expression in enumerate(expressions)]
@@ -37,18 +37,14 @@ def changed_rows_sql(
     def value_hash(expressions: Sequence[str]) -> str:
         return f"hash({', '.join(expressions)})" if expressions else "0"
 
-    def cast(name: str) -> str:
-        column = by_name[name]
-        return f"{identifier(name)}::{column.type}" if column.is_cast else identifier(name)
-
     old = " union all ".join(
         f"select {fields([identifier(name) for name in key], literal(split))}, "
         f"{value_hash([identifier(name) for name in compared])} as h from {previous.split(split).sql}"
         for split in previous.splits
     )
     new = (
-        f"select {fields([cast(name) for name in key], placement.split_sql)}, "
-        f"{value_hash([cast(name) for name in compared])} as h from {relation.sql}"
+        f"select {fields([values[name] for name in key], placement.split_sql)}, "
+        f"{value_hash([values[name] for name in compared])} as h from {relation.sql}"
     )
     matches = " and ".join(f"new_rows.k{i} = old_rows.k{i}" for i in range(len(key)))
     return Query.of(

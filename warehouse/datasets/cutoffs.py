@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import ceil
 from typing import Any
 
-from warehouse.datasets.parsing import exact
+from warehouse.datasets.reading import exact
 from warehouse.datasets.spec import DatasetSpec, TimeSplit
 from warehouse.datasets.versions import Version
 from warehouse.engine.base import Engine

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from warehouse.datasets.parsing import parse_spec
-from warehouse.datasets.spec import ColumnSplit, DatasetSpec, TimeSplit
+from warehouse.datasets.spec import FOLD, WEIGHT, ColumnSplit, DatasetSpec, HashSplit, HashTimeSplit, TimeSplit
 from warehouse.datasets.splits import KEY_TYPES, is_key_type
 from warehouse.dbt_manifest import DbtManifest, Exposure, Model
 from warehouse.errors import SpecError, problem_list, suggestion
@@ -143,49 +143,95 @@ def _declaration(manifest: DbtManifest, exposure: Exposure, default_salt: str) -
 def column_problems(spec: DatasetSpec, types: Mapping[str, str | None], *, model: Model) -> list[str]:
     """What does not fit between a specification and these columns of its model; a type of None fits everything."""
     where = f"model {model.name!r}"
-    pii = {column.name.lower() for column in model.columns.values() if column.is_pii}
     known = tuple(types)
-    problems: list[str] = []
-    roles = {
-        "key": spec.key,
-        "label": (spec.label,),
-        "groups": spec.groups,
-        "time": (spec.time,),
-        "columns.include": spec.include,
-        "columns.exclude": spec.exclude,
-        "split.column": (spec.split.column,) if isinstance(spec.split, ColumnSplit) else (),
-    }
-    for role, names in roles.items():
-        for name in names:
-            if name and name not in types:
-                problems.append(f"{role}: {where} has no column {name!r}; {suggestion(name, known)}")
-    for role, names in (("key", spec.key), ("groups", spec.groups)):
-        for name in names:
-            found = types.get(name)
-            if found is not None and not is_key_type(found):
-                problems.append(
-                    f"{role}: {name!r} is of type {found}, which engines print differently, so it cannot place rows"
-                    f"\nuse {KEY_TYPES}, or cast it in the model"
-                )
-    time_type = types.get(spec.time) if spec.time is not None else None
-    if time_type is not None and not time_type.upper().startswith(_TIME_TYPES):
-        needs = "split by time" if isinstance(spec.split, TimeSplit) else "be the time of an example"
-        problems.append(f"time: {spec.time!r} is of type {time_type}; only a date or timestamp can {needs}")
-    exported = exported_columns(spec, known)
-    problems += [
-        f"column {name!r} is marked pii: leave it out (columns.exclude), or grant it by naming it in columns.include"
-        for name in exported
-        if name.lower() in pii and name not in spec.include
+    problems = [
+        f"{role}: {where} has no column {name!r}; {suggestion(name, known)}"
+        for role, names in _columns_by_role(spec).items()
+        for name in names
+        if name not in types
     ]
+    problems += _type_problems(spec, types)
+    exported = exported_columns(spec, known)
+    problems += _privacy_problems(spec, exported, model)
     if any(name.lower() == "rowid" for name in known):
         problems.append(
             f"{where} has a column 'rowid', which hides the engine's own row numbers; rename it in the model"
         )
+    added = {FOLD: spec.folds > 0, WEIGHT: spec.weights is not None}
+    problems += [
+        f"{where} has a column {name!r}, and the export would add one of this name; rename it in the model"
+        for name in exported
+        if added.get(name.lower())
+    ]
     for name in exported:
         found = types[name]
-        if found is not None and found.upper().startswith(_LOSSY_TYPES):
+        if found is not None and found.upper().startswith(_LOSSY_TYPES) and name not in spec.pseudonymise:
             problems.append(f"column {name!r} is of type {found}, which Parquet cannot hold; cast it in the model")
     return problems
+
+
+def _columns_by_role(spec: DatasetSpec) -> dict[str, tuple[str, ...]]:
+    split, text = spec.split, spec.deduplicate.text
+    return {
+        "key": spec.key,
+        "label": (spec.label,) if spec.label else (),
+        "groups": spec.groups,
+        "time": (spec.time,) if spec.time else (),
+        "known_at": spec.known_at,
+        "columns.include": spec.include,
+        "columns.exclude": spec.exclude,
+        "columns.grant": spec.grant,
+        "columns.pseudonymise": spec.pseudonymise,
+        "synthetic": (spec.synthetic.column,) if spec.synthetic else (),
+        "deduplicate.text": (text.column,) if text else (),
+        "weights": (spec.weights.column,) if spec.weights else (),
+        "split.column": (split.column,) if isinstance(split, ColumnSplit) and split.column else (),
+        "split.stratify": split.stratify if isinstance(split, HashSplit) else (),
+    }
+
+
+def _type_problems(spec: DatasetSpec, types: Mapping[str, str | None]) -> Iterable[str]:
+    for role, names in (("key", spec.key), ("groups", spec.groups)):
+        for name in names:
+            found = types.get(name)
+            if found is not None and not is_key_type(found):
+                yield (
+                    f"{role}: {name!r} is of type {found}, which engines print differently, so it cannot place rows"
+                    f"\nuse {KEY_TYPES}, or cast it in the model"
+                )
+    moments = [("time", spec.time)] if spec.time else []
+    for role, name in (*moments, *(("known_at", name) for name in spec.known_at)):
+        found = types.get(name)
+        if found is not None and not found.upper().startswith(_TIME_TYPES):
+            by_time = role == "time" and isinstance(spec.split, TimeSplit | HashTimeSplit)
+            needs = "split by time" if by_time else "be the time of an example"
+            yield f"{role}: {name!r} is of type {found}; only a date or timestamp can {needs}"
+    if spec.synthetic is not None:
+        found = types.get(spec.synthetic.column)
+        if found is not None and found.upper() not in ("BOOLEAN", "BOOL"):
+            yield f"synthetic: {spec.synthetic.column!r} is of type {found}; it must be a boolean"
+    if spec.deduplicate.text is not None:
+        found = types.get(spec.deduplicate.text.column)
+        if found is not None and not found.upper().startswith(("VARCHAR", "TEXT", "STRING", "CHAR", "BPCHAR")):
+            yield f"deduplicate.text: {spec.deduplicate.text.column!r} is of type {found}; it must be text"
+
+
+def _privacy_problems(spec: DatasetSpec, exported: Iterable[str], model: Model) -> Iterable[str]:
+    """Columns with personal data that are neither left out, granted nor pseudonymised."""
+    documented = {column.name.lower(): column for column in model.columns.values()}
+    denied = {tag.lower() for tag in spec.tags_denied}
+    allowed = {*spec.include, *spec.grant, *spec.pseudonymise}
+    for name in exported:
+        column = documented.get(name.lower())
+        if column is None or name in allowed:
+            continue
+        tags = [tag for tag in column.tags if tag.lower() in denied]
+        if column.is_pii or tags:
+            why = "is marked pii" if column.is_pii else f"has the tag {tags[0]!r}, which columns.tags_denied names"
+            yield (
+                f"column {name!r} {why}: leave it out (columns.exclude), export a keyed hash of it "
+                "(columns.pseudonymise), or grant it (columns.grant)"
+            )
 
 
 def exported_columns(spec: DatasetSpec, columns: Iterable[str]) -> tuple[str, ...]:

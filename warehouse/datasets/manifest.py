@@ -33,6 +33,8 @@ class FileRecord:
     row_count: int
     byte_count: int
     sha256: str
+    subset: float | None = None
+    """The smallest of the specification's `subsets` that these rows belong to; None: to the whole split alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,8 @@ from decimal import Decimal
 from hashlib import md5
 from uuid import UUID
 
-from warehouse.datasets.parsing import exact
-from warehouse.datasets.spec import HashSplit, TimeSplit
+from warehouse.datasets.reading import exact
+from warehouse.datasets.spec import HashSplit, HashTimeSplit, TimeSplit
 from warehouse.sql import identifier, literal
 
 LINE = ("test", "dev", "train_dev", "train")
@@ -46,7 +46,7 @@ def bound(share: Decimal) -> str:
     return END if share >= 1 else f"{int(share * 16**HEX_DIGITS):0{HEX_DIGITS}x}"
 
 
-def split_bounds(split: HashSplit | TimeSplit) -> dict[str, str]:
+def split_bounds(split: HashSplit | TimeSplit | HashTimeSplit) -> dict[str, str]:
     """Upper bound of each split on the line, in the line's order; a time split cuts only train_dev from train."""
     if isinstance(split, TimeSplit):
         return {"train_dev": bound(exact(split.train_dev)), "train": END} if split.train_dev else {"train": END}

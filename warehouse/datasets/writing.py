@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from warehouse import storage
+from warehouse.datasets.columns import OutputColumn
 from warehouse.datasets.manifest import FileRecord
 from warehouse.datasets.placement import Placement
 from warehouse.datasets.spec import DatasetSpec, Order
@@ -28,30 +28,6 @@ PARQUET_OPTIONS = (
 _ROW_GROUP_SIZE = 122_880
 _ROW_GROUP_CELLS = 64 * _ROW_GROUP_SIZE
 _VECTOR_SIZE = 2048
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputColumn:
-    """One column as it is written."""
-
-    name: str
-    type: str
-    """As it is in the file; the table's column is cast when its own differs."""
-    is_cast: bool
-
-    @property
-    def sql(self) -> str:
-        """The column as an expression of the table."""
-        name = identifier(self.name)
-        return f"{name}::{self.type} as {name}" if self.is_cast else name
-
-
-def output_column(name: str, type_name: str) -> OutputColumn:
-    """The column in a type that Parquet keeps as it is: an enum becomes text, other clocks become microseconds."""
-    upper = type_name.upper()
-    kept = {"TIMESTAMP_S": "TIMESTAMP", "TIMESTAMP_MS": "TIMESTAMP"}.get(upper, type_name)
-    kept = "VARCHAR" if upper.startswith("ENUM(") and upper.endswith(")") else kept
-    return OutputColumn(name=name, type=kept, is_cast=kept != type_name)
 
 
 def row_group_size(column_count: int) -> int:

@@ -17,13 +17,13 @@ import pytest
 from fake_builds import Fake, column_doc, exposure_node, model_node
 
 from warehouse import records
-from warehouse.datasets import export as export_module
-from warehouse.datasets.export import Export, Outcome
 from warehouse.datasets.loading import load_dataset
 from warehouse.datasets.manifest import manifest_schema
 from warehouse.datasets.splits import split_bounds, split_of
 from warehouse.datasets.versions import find_version
 from warehouse.errors import ExportError, ProjectError, SpecError
+from warehouse.exports import export as export_module
+from warehouse.exports.export import Export, Outcome
 from warehouse.project import Project
 
 SHARES = {"train": 0.8, "dev": 0.1, "test": 0.1}
@@ -464,7 +464,7 @@ def test_the_same_build_gives_the_same_bytes(fake: Fake, export: Exporter, tmp_p
     other = Fake(tmp_path / "other")
     for project in (fake, other):
         project.build(BY_KEY, rows=ROWS.replace("5000", "400000"))
-    from warehouse.datasets.export import export_dataset
+    from warehouse.exports.export import export_dataset
 
     first = export()
     second = export_dataset(other.project, "late", now=datetime(2027, 1, 1, tzinfo=UTC))

@@ -15,20 +15,11 @@ from pathlib import Path
 
 from warehouse import records, storage
 from warehouse.datasets.card import dataset_card
+from warehouse.datasets.columns import OutputColumn, output_column
 from warehouse.datasets.comparison import compare, is_same_content
+from warehouse.datasets.croissant import CROISSANT_NAME, croissant_json
 from warehouse.datasets.cutoffs import resolve_cutoffs
 from warehouse.datasets.declarations import exported_columns, find_declaration
-from warehouse.datasets.drafting import (
-    Task,
-    change_findings,
-    column_records,
-    draft_manifest,
-    drop_findings,
-    exposure_words,
-    label_findings,
-    licence_of,
-    with_labels,
-)
 from warehouse.datasets.labels import read_label_facts
 from warehouse.datasets.manifest import (
     FORMAT,
@@ -43,16 +34,25 @@ from warehouse.datasets.splits import is_integer_type
 from warehouse.datasets.versions import MANIFEST_NAME, Version, newest_version
 from warehouse.datasets.writing import (
     CHECKSUMS_NAME,
-    OutputColumn,
     checksums_text,
     file_sha256,
-    output_column,
     write_splits,
     writing,
 )
 from warehouse.dbt_manifest import Model, read_dbt_manifest
 from warehouse.engine.local import LocalEngine
 from warehouse.errors import ExportError, QueryError
+from warehouse.exports.drafting import (
+    Task,
+    change_findings,
+    column_records,
+    draft_manifest,
+    drop_findings,
+    exposure_words,
+    label_findings,
+    licence_of,
+    with_labels,
+)
 from warehouse.findings import Finding, is_critical
 from warehouse.project import Project
 from warehouse.published import BuildFiles, find_build
@@ -279,12 +279,14 @@ def _fingerprint(lines: Iterator[str]) -> str:
 
 
 def _write_texts(folder: Path, manifest: Manifest, *, licence: str | None) -> None:
-    """The card, the checksums and, last, the manifest."""
+    """The card, croissant.json, the checksums and, last, the manifest."""
     with writing(folder):
         text = manifest_json(manifest)
         storage.write_file(folder / "README.md", dataset_card(manifest, licence=licence))
+        storage.write_file(folder / CROISSANT_NAME, croissant_json(manifest, licence=licence))
         checksums = {file.path: file.sha256 for file in manifest.files}
-        checksums["README.md"] = file_sha256(folder / "README.md")
+        for name in ("README.md", CROISSANT_NAME):
+            checksums[name] = file_sha256(folder / name)
         checksums[MANIFEST_NAME] = hashlib.sha256(text.encode()).hexdigest()
         storage.write_file(folder / CHECKSUMS_NAME, checksums_text(checksums))
         storage.sync_folder(folder / "data")

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from fake_builds import Fake
 
-from warehouse.datasets.export import Export, Outcome
 from warehouse.datasets.verification import verify_version
 from warehouse.datasets.versions import find_version, version_numbers
 from warehouse.errors import LockedError, StorageError
+from warehouse.exports.export import Export, Outcome
 from warehouse.storage import lock
 
 DECLARED = {"key": "id", "split": {"method": "hash", "shares": {"train": 0.8, "dev": 0.1, "test": 0.1}}}
@@ -26,7 +26,7 @@ SCRIPT = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from warehouse.datasets.export import export_dataset
+from warehouse.exports.export import export_dataset
 from warehouse.project import Project
 project = Project.find(Path(sys.argv[1]))
 print("ready", flush=True)

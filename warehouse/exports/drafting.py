@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 
 from warehouse import records
+from warehouse.datasets.columns import OutputColumn
 from warehouse.datasets.comparison import FIRST, next_number
 from warehouse.datasets.declarations import Declaration
 from warehouse.datasets.labels import LabelFacts
@@ -16,7 +17,6 @@ from warehouse.datasets.manifest import FORMAT, Change, ColumnRecord, Manifest, 
 from warehouse.datasets.placement import Placement
 from warehouse.datasets.spec import ColumnSplit, DatasetSpec
 from warehouse.datasets.splits import split_bounds
-from warehouse.datasets.writing import OutputColumn
 from warehouse.dbt_manifest import DbtManifest, Model
 from warehouse.findings import Finding, Severity
 from warehouse.project import Project

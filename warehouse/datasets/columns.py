@@ -1,0 +1,33 @@
+"""The columns that a version has: the table's own, as files can hold them, and those that an export adds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from warehouse.sql import identifier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputColumn:
+    """One column as it is written."""
+
+    name: str
+    type: str
+    """As it is in a Parquet file."""
+    value: str
+    """Expression over a row of the model's table."""
+
+    @property
+    def sql(self) -> str:
+        """The column as a term of a select."""
+        name = identifier(self.name)
+        return name if self.value == name else f"{self.value} as {name}"
+
+
+def output_column(name: str, type_name: str) -> OutputColumn:
+    """The column in a type that Parquet keeps as it is: an enum becomes text, other clocks become microseconds."""
+    upper = type_name.upper()
+    kept = {"TIMESTAMP_S": "TIMESTAMP", "TIMESTAMP_MS": "TIMESTAMP"}.get(upper, type_name)
+    kept = "VARCHAR" if upper.startswith("ENUM(") and upper.endswith(")") else kept
+    value = identifier(name)
+    return OutputColumn(name=name, type=kept, value=value if kept == type_name else f"{value}::{kept}")
