@@ -23,6 +23,8 @@ from warehouse.datasets.loading import Dataset
 from warehouse.exports.export import Export
 
 mlcroissant = pytest.importorskip("mlcroissant")
+# What mlcroissant's own dependencies deprecate is not for us to mend.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 DECLARED = {
     "key": "id",
@@ -63,7 +65,8 @@ ROWS = "select {} from range(250) as r(i)".format(
 @pytest.fixture
 def dataset(fake: Fake, export: Callable[..., Export]) -> Dataset:
     docs = {HOSTILE: column_doc(HOSTILE, description='It says "<b>no</b>" & 値.'), "id": column_doc("id", unit="")}
-    fake.build(DECLARED, rows=ROWS, model={"columns": docs})
+    meta = {"meta": {"dataset": DECLARED, "license": "cc-by-4.0"}}
+    fake.build(exposure={**meta, "config": {"enabled": True, **meta}}, rows=ROWS, model={"columns": docs})
     export()
     return warehouse.load_dataset("late", project=fake.project)
 
@@ -101,7 +104,9 @@ def test_the_checker_of_mlcroissant_accepts_the_file(dataset: Dataset) -> None:
     )
 
     assert (checked.returncode, "Done" in checked.stderr) == (0, True), checked.stderr
-    assert "warning" not in checked.stderr.lower().replace("citeas", ""), checked.stderr
+    # A citation is recommended, and this dataset has none to give.
+    assert "Found the following 1 warning(s)" in checked.stderr
+    assert "citeAs" in checked.stderr
 
 
 @pytest.mark.parametrize("split", ["train", "train_dev", "dev", "test"])

@@ -7,11 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from warehouse.datasets.croissant import CROISSANT_NAME
 from warehouse.datasets.versions import MANIFEST_NAME, Version
 from warehouse.datasets.writing import CHECKSUMS_NAME, file_sha256
 from warehouse.findings import Finding, Severity
 
 REPORTS_FOLDER = "reports"
+REQUIRED_TEXTS = ("README.md", MANIFEST_NAME)
+OPTIONAL_TEXTS = (CROISSANT_NAME,)
+"""Versions of before it was written lack it; where SHA256SUMS lists it, it must be there and unchanged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +59,7 @@ def verify_version(version: Version) -> Verification:
 
 
 def _listed_checksums(version: Version, expected: dict[str, str]) -> Iterator[Finding]:
-    """Adds to `expected` what SHA256SUMS alone lists (card, manifest); yields where it and the manifest differ."""
+    """Adds to `expected` what SHA256SUMS alone lists (the texts); yields where it and the manifest differ."""
     try:
         lines = (version.path / CHECKSUMS_NAME).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -65,13 +69,13 @@ def _listed_checksums(version: Version, expected: dict[str, str]) -> Iterator[Fi
     for path in sorted(expected.keys() | listed.keys()):
         if path not in listed:
             yield _finding(version, CHECKSUMS_NAME, f"does not list {path}", "restore it from a copy, or export again")
-        elif path not in expected and path in ("README.md", MANIFEST_NAME):
+        elif path not in expected and path in (*REQUIRED_TEXTS, *OPTIONAL_TEXTS):
             expected[path] = listed[path]
         elif expected.get(path) != listed[path]:
             yield _finding(
                 version, CHECKSUMS_NAME, f"and the manifest disagree about {path!r}", "restore both from a copy"
             )
-    for path in ("README.md", MANIFEST_NAME):
+    for path in REQUIRED_TEXTS:
         if path not in listed:
             yield _finding(version, CHECKSUMS_NAME, f"does not list {path}", "restore it from a copy, or export again")
 
