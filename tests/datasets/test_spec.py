@@ -6,7 +6,23 @@ from typing import Any
 import pytest
 
 from warehouse.datasets.parsing import parse_spec
-from warehouse.datasets.spec import ColumnSplit, DatasetSpec, HashSplit, Order, TimeSplit
+from warehouse.datasets.spec import (
+    ColumnSplit,
+    DatasetSpec,
+    Deduplicate,
+    Downsample,
+    DuplicateRule,
+    Format,
+    Grouping,
+    HashSplit,
+    HashTimeSplit,
+    NearText,
+    Order,
+    Synthetic,
+    TimeSplit,
+    WeightKind,
+    Weights,
+)
 from warehouse.findings import Severity
 
 HASH = {"method": "hash", "shares": {"train": 0.8, "dev": 0.1, "test": 0.1}}
@@ -94,6 +110,69 @@ def test_an_embargo_is_a_duration(written: str, seconds: int) -> None:
     assert spec.split.embargo_seconds == seconds
 
 
+def test_everything_that_can_be_declared_is_read() -> None:
+    spec = spec_of(
+        {
+            "key": "id",
+            "label": "y",
+            "label_horizon": "20 days",
+            "time": "t",
+            "known_at": "w",
+            "groups": {"composite": ["a", "b"]},
+            "columns": {"grant": "mail", "pseudonymise": ["name"], "tags_denied": ["secret"]},
+            "target_distribution": "origin = 'JFK'",
+            "synthetic": {"column": "s", "train_dev": True},
+            "split": {
+                "method": "hash_time",
+                "shares": HASH["shares"],
+                "cutoffs": TIME["cutoffs"],
+                "embargo": {"before": "7 days", "after": "1 day"},
+                "freeze": {"test": "1.0.0"},
+            },
+            "deduplicate": {"exact": "together", "text": {"column": "note", "threshold": 0.9}},
+            "downsample": {"label": False, "keep": 0.1},
+            "subsets": [0.1, 0.01],
+            "folds": 5,
+            "weights": {"inverse_probability": "p"},
+            "format": {"type": "csv", "escape_formulas": True},
+            "shard": {"size": "1 GiB"},
+            "gates": {"leakage": "critical"},
+        }
+    )
+
+    assert isinstance(spec.split, HashTimeSplit)
+    # A label that is known 20 days later reaches over the cutoff, whatever the embargo says.
+    assert (spec.split.embargo_seconds, spec.split.embargo_after_seconds) == (20 * 86_400, 86_400)
+    assert spec.split.cutoffs == {"dev": datetime(2013, 10, 1, tzinfo=UTC), "test": datetime(2013, 11, 1, tzinfo=UTC)}
+    assert (spec.groups, spec.grouping, spec.is_linked) == (("a", "b"), Grouping.COMPOSITE, True)
+    assert (spec.grant, spec.pseudonymise, spec.tags_denied) == (("mail",), ("name",), ("secret",))
+    assert spec.synthetic == Synthetic(column="s", train_dev=True)
+    assert spec.freeze == {"test": "1.0.0"}
+    assert spec.deduplicate == Deduplicate(exact=DuplicateRule.TOGETHER, text=NearText(column="note", threshold=0.9))
+    assert spec.downsample == Downsample(label="false", keep=0.1)
+    assert (spec.subsets, spec.folds) == ((0.01, 0.1), 5)
+    assert spec.weights == Weights(kind=WeightKind.INVERSE_PROBABILITY, column="p")
+    assert (spec.format, spec.escape_formulas) == (Format.CSV, True)
+    assert (spec.shard_rows, spec.shard_bytes) == (None, 2**30)
+    assert spec.gates["leakage"] is Severity.CRITICAL
+
+
+@pytest.mark.parametrize(
+    ("groups", "linked"),
+    [("a", False), (["a"], False), (["a", "b"], True), ({"linked": ["a", "b"]}, True), ({"composite": ["a"]}, False)],
+    ids=["one", "a list of one", "several", "linked", "composite"],
+)
+def test_several_groups_are_linked_unless_they_are_composite(groups: object, linked: bool) -> None:
+    assert spec_of({**MINIMAL, "groups": groups}).is_linked is linked
+
+
+def test_freezing_without_a_number_means_the_newest_version() -> None:
+    assert spec_of({"key": "id", "split": {**HASH, "freeze": ["test", "dev"]}}).freeze == {
+        "test": "newest",
+        "dev": "newest",
+    }
+
+
 def test_a_column_split_may_have_every_split() -> None:
     spec = spec_of({"key": "id", "split": {"method": "column", "column": "part"}})
 
@@ -113,23 +192,91 @@ def test_a_column_split_may_have_every_split() -> None:
         ),
         pytest.param({**MINIMAL, "key": ["a", "a"]}, "key names a twice", id="the same column twice"),
         pytest.param({**MINIMAL, "label": ["y"]}, "label must be the name of a column, not ['y']", id="two labels"),
+        pytest.param({**MINIMAL, "groups": {"all": ["a"]}}, "unknown key groups.all", id="grouping"),
+        pytest.param({**MINIMAL, "synthetic": {"train_dev": True}}, "synthetic.column is missing", id="synthetic"),
         pytest.param(
-            {**MINIMAL, "groups": ["a", "b"]}, "groups: several linked columns (a, b) is not supported yet", id="linked"
+            {**MINIMAL, "synthetic": {"column": "s", "train_dev": "yes"}},
+            "synthetic.train_dev must be true or false, not 'yes'",
+            id="synthetic train_dev",
         ),
-        pytest.param({**MINIMAL, "synthetic": "s"}, "synthetic is not supported yet; remove it", id="synthetic"),
+        pytest.param({**MINIMAL, "target_distribution": " "}, "target_distribution must be text", id="target"),
+        pytest.param({**MINIMAL, "known_at": ["w"]}, "known_at is compared with the time of the row", id="known_at"),
+        pytest.param({**MINIMAL, "label_horizon": "30 days"}, "label_horizon needs a label and a time", id="horizon"),
+        pytest.param({**MINIMAL, "deduplicate": {"exact": "twice"}}, "deduplicate.exact must be one of", id="twice"),
         pytest.param(
-            {**MINIMAL, "target_distribution": "a = 1"}, "target_distribution is not supported yet", id="target"
+            {**MINIMAL, "deduplicate": {"text": {"column": "t", "threshold": 0}}},
+            "deduplicate.text.threshold must be a share above 0",
+            id="threshold",
+        ),
+        pytest.param({**MINIMAL, "downsample": {"label": "no", "keep": 0.1}}, "downsample needs a label", id="sample"),
+        pytest.param(
+            {**MINIMAL, "label": "y", "downsample": {"label": False, "keep": 1}},
+            "downsample.keep must be a share above 0 and below 1, not 1",
+            id="keep",
         ),
         pytest.param(
-            {**MINIMAL, "columns": {"tags_denied": ["pii"]}}, "columns.tags_denied is not supported yet", id="tags"
+            {**MINIMAL, "label": "y", "downsample": {"keep": 0.1}},
+            "downsample.label must be one value of the label",
+            id="sampled label",
         ),
         pytest.param(
-            {"key": "id", "split": {**HASH, "stratify": ["y"]}}, "split.stratify is not supported yet", id="stratify"
+            {**MINIMAL, "subsets": [0.1, 2]}, "subsets must be a share above 0 and below 1, not 2", id="subset"
+        ),
+        pytest.param({**MINIMAL, "folds": 1}, "folds must be a whole number from 2 on, not 1", id="one fold"),
+        pytest.param({**MINIMAL, "folds": True}, "folds must be a whole number from 2 on, not True", id="a true fold"),
+        pytest.param({**MINIMAL, "folds": 1001}, "folds must be at most 1000", id="many folds"),
+        pytest.param({**MINIMAL, "weights": "class"}, "weights: class needs a label", id="weights"),
+        pytest.param(
+            {**MINIMAL, "weights": "even"}, "weights must be class, or {inverse_probability", id="even weights"
+        ),
+        pytest.param({**MINIMAL, "format": "xml"}, "format must be one of parquet, csv, jsonl, arrow", id="format"),
+        pytest.param(
+            {**MINIMAL, "format": {"type": "jsonl", "escape_formulas": True}},
+            "format.escape_formulas is for csv, not jsonl",
+            id="formulas",
+        ),
+        pytest.param({**MINIMAL, "shard": {"rows": 0}}, "shard.rows must be a whole number from 1 on", id="no rows"),
+        pytest.param({**MINIMAL, "shard": {"size": "big"}}, "shard.size must be a size such as '256 MB'", id="size"),
+        pytest.param({**MINIMAL, "shard": {"rows": 9, "size": "1 MB"}}, "give rows or size, not both", id="two bounds"),
+        pytest.param(
+            {"key": "id", "split": {**HASH, "stratify": ["id"]}}, "split.stratify names a key column", id="stratify"
         ),
         pytest.param(
-            {"key": "id", "split": {**HASH, "freeze": ["test"]}}, "split.freeze is not supported", id="freeze"
+            {"key": "id", "split": {**HASH, "freeze": ["train_dev"]}},
+            "split.freeze names train_dev, which is not one of the splits: train, dev, test",
+            id="freeze",
         ),
-        pytest.param({**MINIMAL, "gates": {"leakage": "critical"}}, "gates.leakage is not supported yet", id="leakage"),
+        pytest.param(
+            {"key": "id", "split": {**HASH, "freeze": {"test": 1.0}}},
+            "split.freeze.test must be a version's number as text, '1.0.0' say, not 1.0",
+            id="freeze a number",
+        ),
+        pytest.param(
+            {**MINIMAL, "columns": {"grant": ["a"], "pseudonymise": ["a"]}}, "both granted and pseudonymised", id="pii"
+        ),
+        pytest.param(
+            {**MINIMAL, "label": "y", "columns": {"pseudonymise": ["y"]}}, "label 'y' is pseudonymised", id="pii label"
+        ),
+        pytest.param(
+            {"key": "id", "time": "t", "split": {**TIME, "method": "hash_time"}}, "shares is missing", id="ht"
+        ),
+        pytest.param(
+            {"key": "id", "time": "t", "split": {**HASH, "method": "hash_time"}}, "cutoffs is missing", id="no cutoffs"
+        ),
+        pytest.param(
+            {
+                "key": "id",
+                "time": "t",
+                "split": {"method": "hash_time", "shares": HASH["shares"], "cutoffs": {"test": "2013-11-01"}},
+            },
+            "cutoffs and shares must name the same splits",
+            id="no dev cutoff",
+        ),
+        pytest.param(
+            {"key": "id", "time": "t", "split": TIME, "deduplicate": {"exact": "together"}},
+            "split.method is time, which cannot keep duplicates together",
+            id="together over time",
+        ),
         pytest.param(
             {**MINIMAL, "gates": {"drift": "fatal"}},
             "gates.drift must be one of critical, warning, info",
@@ -155,7 +302,9 @@ def test_a_column_split_may_have_every_split() -> None:
             id="both",
         ),
         pytest.param({"key": "id", "split": {"method": "hsah"}}, "not 'hsah'; did you mean 'hash'?", id="method"),
-        pytest.param({"key": "id", "split": "hash"}, "split.method must be hash, time or column, not None", id="text"),
+        pytest.param(
+            {"key": "id", "split": "hash"}, "split.method must be hash, time, hash_time, column, not None", id="text"
+        ),
         pytest.param({"key": "id", "split": {"method": "hash"}}, "split.shares is missing", id="no shares"),
         pytest.param(
             {"key": "id", "split": {"method": "hash", "shares": {"train": 0.8, "dev": 0.1, "test": 0.05}}},
@@ -243,10 +392,36 @@ def test_a_plain_name_is_fine(name: str) -> None:
 
 def test_unhashable_and_nested_nonsense_is_reported_and_not_raised() -> None:
     nonsense: list[Any] = [None, 7, [], {}, {"a": []}, [[]], True, 1.5, "", "\0"]
-    for key in ("key", "label", "columns", "groups", "time", "split", "order", "gates"):
+    keys = (
+        "key",
+        "label",
+        "label_horizon",
+        "columns",
+        "groups",
+        "time",
+        "known_at",
+        "target_distribution",
+        "synthetic",
+    )
+    more = ("split", "deduplicate", "downsample", "subsets", "folds", "weights", "order", "format", "shard", "gates")
+    for key in (*keys, *more):
         for value in nonsense:
             parse({**MINIMAL, key: value})
-    for key in ("method", "shares", "train_dev", "salt", "cutoffs", "embargo", "column"):
-        for method in ("hash", "time", "column"):
+    parts = {
+        "columns": ("include", "exclude", "grant", "pseudonymise", "tags_denied"),
+        "groups": ("composite", "linked"),
+        "synthetic": ("column", "train_dev"),
+        "deduplicate": ("exact", "text"),
+        "downsample": ("label", "keep"),
+        "weights": ("inverse_probability",),
+        "format": ("type", "escape_formulas"),
+        "shard": ("rows", "size"),
+    }
+    for key, inner in parts.items():
+        for part in inner:
+            for value in nonsense:
+                parse({**MINIMAL, key: {part: value}})
+    for key in ("method", "shares", "train_dev", "salt", "cutoffs", "embargo", "column", "stratify", "freeze"):
+        for method in ("hash", "time", "hash_time", "column"):
             for value in nonsense:
                 parse({"key": "id", "time": "t", "split": {"method": method, key: value}})

@@ -92,7 +92,12 @@ def _time_contradictions(spec: DatasetSpec, split: TimeSplit | HashTimeSplit) ->
                 "split.method is time, which cannot keep duplicates together"
                 "\nuse split.method hash_time, or deduplicate: {exact: once}"
             )
-    if isinstance(split, HashTimeSplit) and split.shares and {*split.cutoffs} != {*split.shares} - {"train"}:
+    if (
+        isinstance(split, HashTimeSplit)
+        and split.shares
+        and split.cutoffs
+        and {*split.cutoffs} != {*split.shares} - {"train"}
+    ):
         yield "split: cutoffs and shares must name the same splits: test, and dev in both or in neither"
     if split.cutoffs and {"dev", "test"} <= split.cutoffs.keys():
         dev, test = split.cutoffs["dev"], split.cutoffs["test"]

@@ -99,7 +99,8 @@ def _groups(reader: Reader, value: object) -> tuple[tuple[str, ...], Grouping]:
     if isinstance(value, Mapping):
         entries = reader.mapping(value, "groups", known=("composite", "linked"))
         if len(entries) != 1:
-            reader.add("groups: name the columns under composite (all equal) or under linked (any equal)")
+            if entries or not value:
+                reader.add("groups: name the columns under composite (all equal) or under linked (any equal), not both")
             return (), Grouping.LINKED
         ((word, columns),) = entries.items()
         return reader.names(columns, f"groups.{word}"), Grouping(word)
