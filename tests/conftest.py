@@ -14,7 +14,8 @@ import pytest
 from fake_builds import Fake
 
 from warehouse.cli.app import main
-from warehouse.exports.export import Export, export_dataset
+from warehouse.exports.export import export_dataset
+from warehouse.exports.outcome import Export
 from warehouse.project import Project
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

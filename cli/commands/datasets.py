@@ -13,8 +13,8 @@ from warehouse.project import Project
 from .. import console
 
 if TYPE_CHECKING:
-    from warehouse.exports.export import Export
     from warehouse.datasets.manifest import Manifest
+    from warehouse.exports.outcome import Export
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Reference = Annotated[str, typer.Argument(help="A dataset, late_arrivals, or one version of it, late_arrivals@1.0.0.")]
@@ -136,7 +136,7 @@ def show(context: typer.Context, reference: Reference, as_json: Json = False) ->
 
     Example: warehouse show late_arrivals@1.0.0
     """
-    from warehouse.datasets.card import split_rule
+    from warehouse.datasets.split_words import split_rule
     from warehouse.datasets.versions import find_version
 
     project = Project.find(context.obj)

@@ -20,7 +20,7 @@ import warehouse
 from warehouse.datasets.croissant import croissant_document, croissant_json, field_ids
 from warehouse.datasets.croissant_fields import CroissantType, croissant_type
 from warehouse.datasets.loading import Dataset
-from warehouse.exports.export import Export
+from warehouse.exports.outcome import Export
 
 mlcroissant = pytest.importorskip("mlcroissant")
 # What mlcroissant's own dependencies deprecate is not for us to mend.

@@ -16,7 +16,7 @@ import warehouse
 from warehouse.datasets import loading
 from warehouse.datasets.loading import Dataset, MissingExtraError
 from warehouse.errors import VersionError
-from warehouse.exports.export import Export
+from warehouse.exports.outcome import Export
 
 DECLARED = {"key": "id", "label": "y", "split": {"method": "hash", "shares": {"train": 0.7, "dev": 0.1, "test": 0.2}}}
 DECLARED["split"]["train_dev"] = 0.1  # type: ignore[index]  # the split is a mapping

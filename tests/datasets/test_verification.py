@@ -9,7 +9,7 @@ from fake_builds import Fake
 from warehouse.datasets.verification import Verification, verify_version
 from warehouse.datasets.versions import find_version
 from warehouse.errors import VersionError
-from warehouse.exports.export import Export
+from warehouse.exports.outcome import Export
 
 DECLARED = {"key": "id", "split": {"method": "hash", "shares": {"train": 0.8, "test": 0.2}}}
 

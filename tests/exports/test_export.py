@@ -23,7 +23,7 @@ from warehouse.datasets.splits import split_bounds, split_of
 from warehouse.datasets.versions import find_version
 from warehouse.errors import ExportError, ProjectError, SpecError
 from warehouse.exports import export as export_module
-from warehouse.exports.export import Export, Outcome
+from warehouse.exports.outcome import Export, Outcome
 from warehouse.project import Project
 
 SHARES = {"train": 0.8, "dev": 0.1, "test": 0.1}

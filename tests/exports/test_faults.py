@@ -17,7 +17,7 @@ from fake_builds import Fake
 from warehouse.datasets.verification import verify_version
 from warehouse.datasets.versions import find_version, version_numbers
 from warehouse.errors import LockedError, StorageError
-from warehouse.exports.export import Export, Outcome
+from warehouse.exports.outcome import Export, Outcome
 from warehouse.storage import lock
 
 DECLARED = {"key": "id", "split": {"method": "hash", "shares": {"train": 0.8, "dev": 0.1, "test": 0.1}}}

@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 
 from warehouse import records, storage
-from warehouse.datasets.card import dataset_card
-from warehouse.datasets.columns import OutputColumn, output_column
+from warehouse.datasets.columns import output_column
 from warehouse.datasets.comparison import compare, is_same_content
-from warehouse.datasets.croissant import CROISSANT_NAME, croissant_json
 from warehouse.datasets.cutoffs import resolve_cutoffs
 from warehouse.datasets.declarations import exported_columns, find_declaration
 from warehouse.datasets.labels import read_label_facts
 from warehouse.datasets.manifest import (
-    FORMAT,
-    FileRecord,
     Manifest,
-    manifest_json,
 )
 from warehouse.datasets.placement import place_rows, placed_relations
 from warehouse.datasets.row_checks import check_rows, read_table_facts
-from warehouse.datasets.spec import DatasetSpec
 from warehouse.datasets.splits import is_integer_type
-from warehouse.datasets.versions import MANIFEST_NAME, Version, newest_version
+from warehouse.datasets.versions import Version, newest_version
 from warehouse.datasets.writing import (
-    CHECKSUMS_NAME,
-    checksums_text,
-    file_sha256,
     write_splits,
     writing,
 )
@@ -45,15 +34,16 @@ from warehouse.errors import ExportError, QueryError
 from warehouse.exports.drafting import (
     Task,
     change_findings,
-    column_records,
     draft_manifest,
     drop_findings,
-    exposure_words,
     label_findings,
     licence_of,
     with_labels,
 )
-from warehouse.findings import Finding, is_critical
+from warehouse.exports.finishing import with_files, write_texts
+from warehouse.exports.outcome import Export, Outcome
+from warehouse.exports.unchanged import has_same_words, is_known
+from warehouse.findings import is_critical
 from warehouse.project import Project
 from warehouse.published import BuildFiles, find_build
 from warehouse.sql import Query, Relation, Step
@@ -64,39 +54,6 @@ of rows."""
 
 MEMORY_MB_PER_COLUMN = 4
 """For wide tables: every thread pins blocks and fills a buffer of each column."""
-
-
-class Outcome(StrEnum):
-    """What an export came to."""
-
-    WRITTEN = "written"
-    UNCHANGED = "unchanged"
-    """The newest version holds the same rows by the same specification, so it stands."""
-    REFUSED = "refused"
-    """A critical finding stands; nothing was written."""
-    DRY_RUN = "dry_run"
-    """Nothing was written, as asked."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Export:
-    """What an export did, or would do."""
-
-    outcome: Outcome
-    path: Path | None
-    """The version's folder; None when nothing was written and none stands."""
-    manifest: Manifest
-    """Of the version that was written, stands, or would be written; its files are empty in the last case."""
-
-    @property
-    def reference(self) -> str:
-        """`late_arrivals@1.0.0`."""
-        return f"{self.manifest.name}@{self.manifest.version}"
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """What the checks found."""
-        return self.manifest.findings
 
 
 def export_dataset(
@@ -189,7 +146,7 @@ def _export(task: Task, engine: LocalEngine, folder: Path, *, dry_run: bool, all
     previous = newest_version(task.project, spec.name)
 
     integer_key = len(spec.key) == 1 and is_integer_type(types[spec.key[0]])
-    if previous is not None and _is_known(task, spec, model, columns, previous):
+    if previous is not None and is_known(task, spec, model, columns, previous):
         return Export(outcome=Outcome.UNCHANGED, path=previous.path, manifest=previous.manifest)
     facts = read_table_facts(engine, relation, spec, integer_key=integer_key)
     check_rows(engine, relation, spec, facts)
@@ -199,7 +156,7 @@ def _export(task: Task, engine: LocalEngine, folder: Path, *, dry_run: bool, all
     placement = place_rows(engine, relation, spec, facts)
     change = None if previous is None else compare(engine, relation, columns, placement, previous, key=spec.key)
     manifest = draft_manifest(task, spec, model, columns, placement, change)
-    if previous is not None and change is not None and is_same_content(change) and _same_words(manifest, previous):
+    if previous is not None and change is not None and is_same_content(change) and has_same_words(manifest, previous):
         return Export(outcome=Outcome.UNCHANGED, path=previous.path, manifest=previous.manifest)
     found = (*drop_findings(manifest), *change_findings(manifest, allow_split_changes=allow_split_changes))
     label_type = types[spec.label] if spec.label else ""
@@ -214,11 +171,11 @@ def _export(task: Task, engine: LocalEngine, folder: Path, *, dry_run: bool, all
         return Export(outcome=outcome, path=None, manifest=judged(placed_relations(relation, placement)))
     temporary = folder / f".tmp-{uuid.uuid4().hex}"
     try:
-        manifest = _with_files(manifest, write_splits(engine, relation, spec, columns, placement, temporary))
+        manifest = with_files(manifest, write_splits(engine, relation, spec, columns, placement, temporary))
         manifest = judged(Version(path=temporary, manifest=manifest).relations)
         if is_critical(manifest.findings):
             return Export(outcome=Outcome.REFUSED, path=None, manifest=manifest)
-        _write_texts(temporary, manifest, licence=licence_of(task))
+        write_texts(temporary, manifest, licence=licence_of(task))
         storage.publish_folder(temporary, folder / manifest.version)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -234,60 +191,3 @@ def _table_types(engine: LocalEngine, relation: Relation, model: Model, task: Ta
             f"{task.declaration.name!r} reads\n"
             f"  build it with: warehouse build --select +exposure:{task.declaration.name}"
         ) from error
-
-
-def _is_known(task: Task, spec: DatasetSpec, model: Model, columns: list[OutputColumn], previous: Version) -> bool:
-    """Whether the newest version was made from this very build by these very words."""
-    manifest = previous.manifest
-    return (
-        manifest.provenance.build_id == task.files.id
-        and manifest.provenance.model == model.unique_id
-        and manifest.declared == task.declaration.document
-        and replace(manifest.spec, split=spec.split) == spec
-        and getattr(manifest.spec.split, "salt", None) == getattr(spec.split, "salt", None)
-        and manifest.columns == column_records(model, columns)
-        and _words(manifest) == exposure_words(task)
-        and manifest.format == FORMAT
-    )
-
-
-def _same_words(manifest: Manifest, previous: Version) -> bool:
-    """Whether specification, description and columns are as in the version before."""
-    before = previous.manifest
-    return (
-        (manifest.spec, manifest.declared, manifest.columns) == (before.spec, before.declared, before.columns)
-        and _words(manifest) == _words(before)
-        and manifest.format == before.format
-    )
-
-
-def _words(manifest: Manifest) -> tuple[str | None, ...]:
-    return manifest.description, manifest.owner, manifest.maturity
-
-
-def _with_files(manifest: Manifest, files: Mapping[str, tuple[FileRecord, ...]]) -> Manifest:
-    splits = tuple(
-        replace(split, files=files[split.name], fingerprint=_fingerprint(file.sha256 for file in files[split.name]))
-        for split in manifest.splits
-    )
-    total = _fingerprint(f"{split.name} {split.fingerprint}" for split in splits)
-    return replace(manifest, splits=splits, fingerprint=total)
-
-
-def _fingerprint(lines: Iterator[str]) -> str:
-    return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
-
-
-def _write_texts(folder: Path, manifest: Manifest, *, licence: str | None) -> None:
-    """The card, croissant.json, the checksums and, last, the manifest."""
-    with writing(folder):
-        text = manifest_json(manifest)
-        storage.write_file(folder / "README.md", dataset_card(manifest, licence=licence))
-        storage.write_file(folder / CROISSANT_NAME, croissant_json(manifest, licence=licence))
-        checksums = {file.path: file.sha256 for file in manifest.files}
-        for name in ("README.md", CROISSANT_NAME):
-            checksums[name] = file_sha256(folder / name)
-        checksums[MANIFEST_NAME] = hashlib.sha256(text.encode()).hexdigest()
-        storage.write_file(folder / CHECKSUMS_NAME, checksums_text(checksums))
-        storage.sync_folder(folder / "data")
-        storage.write_file(folder / MANIFEST_NAME, text)
