@@ -370,7 +370,7 @@ def test_the_files_are_what_the_manifest_and_sha256sum_say(fake: Fake, export: E
     version = find_version(fake.project, "late@1.0.0")
 
     assert output.returncode == 0, output.stderr
-    assert len(output.stdout.splitlines()) == 6
+    assert len(output.stdout.splitlines()) == 7
     for file in version.manifest.files:
         content = (path / file.path).read_bytes()
         assert (file.byte_count, file.sha256) == (len(content), hashlib.sha256(content).hexdigest())
