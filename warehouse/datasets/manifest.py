@@ -62,6 +62,16 @@ class SplitRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pseudonym:
+    """How a column's values were replaced by a keyed hash; the key itself is written nowhere."""
+
+    original_type: str
+    """Type of the values that were hashed, as DuckDB names it."""
+    key_fingerprint: str
+    """Tells one key from another, so that a change of it is noticed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnRecord:
     """One exported column."""
 
@@ -70,6 +80,8 @@ class ColumnRecord:
     """As DuckDB names it."""
     description: str
     unit: str | None
+    pseudonym: Pseudonym | None = None
+    """None for values that are exported as they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +116,15 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """Rows that were left out of this version because somebody asked to be forgotten; never who."""
+
+    since: str
+    """Number of the version that this one replaces."""
+    row_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """Everything about one dataset version."""
 
@@ -132,6 +153,8 @@ class Manifest:
     findings: tuple[Finding, ...]
     tools: Mapping[str, str]
     """Versions of what wrote the data."""
+    forgotten: Forgotten | None = None
+    """Of a version that `warehouse forget` wrote from an earlier one; None for an export."""
 
     @property
     def row_count(self) -> int:
