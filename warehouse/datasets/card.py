@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from warehouse.datasets.manifest import Manifest, SplitRecord
-from warehouse.datasets.spec import ColumnSplit, DatasetSpec, HashSplit
+from warehouse.datasets.manifest import FileRecord, Manifest, SplitRecord
+from warehouse.datasets.split_words import code, split_rule, treatment
+from warehouse.datasets.subsets import SUBSET_SPLIT, subset_files, subset_name
 
 
 def dataset_card(manifest: Manifest, *, licence: str | None) -> str:
@@ -18,14 +20,7 @@ def dataset_card(manifest: Manifest, *, licence: str | None) -> str:
     front = {
         "pretty_name": manifest.name,
         **({"license": licence} if licence else {}),
-        "configs": [
-            {
-                "config_name": "default",
-                "data_files": [
-                    {"split": split.name, "path": [file.path for file in split.files]} for split in manifest.splits
-                ],
-            }
-        ],
+        "configs": list(_configs(manifest)),
     }
     sections = [
         f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---",
@@ -33,34 +28,27 @@ def dataset_card(manifest: Manifest, *, licence: str | None) -> str:
         _text(manifest.description) or "(no description)",
         _facts(manifest, licence),
         f"## Splits\n\n{_split_table(manifest.splits)}\n\n{split_rule(manifest.spec)}{_dropped(manifest)}",
+        *_treatment(manifest),
         f"## Columns\n\n{_column_table(manifest)}",
         f"## Use\n\n{_usage(manifest)}",
     ]
     return "\n\n".join(sections) + "\n"
 
 
-def split_rule(spec: DatasetSpec) -> str:
-    """One paragraph: how the rows came into their splits."""
-    split = spec.split
-    if isinstance(split, ColumnSplit):
-        return f"Column {_code(split.column)} names each row's split."
-    if isinstance(split, HashSplit):
-        shares = ", ".join(f"{name} {share:g}" for name, share in split.shares.items())
-        rule = f"Rows are placed by a hash of {_names(spec.hashed)} ({shares})."
-        if spec.groups:
-            rule += f" Rows with the same {_names(spec.groups)} are always in the same split."
-    else:
-        cutoffs = ", ".join(
-            f"{name} from {moment:%Y-%m-%d %H:%M} UTC" for name, moment in (split.cutoffs or {}).items()
-        )
-        rule = f"Rows are placed by their time, {_code(spec.time or '')}: train first, {cutoffs}."
-        if split.embargo_seconds:
-            rule += (
-                f" Rows in the {split.embargo_seconds / 86_400:g} days before each of these moments are in no split."
-            )
-    if split.train_dev:
-        rule += f" A share of {split.train_dev:g} of train, chosen by hash, is train_dev."
-    return rule
+def _configs(manifest: Manifest) -> Iterator[dict[str, Any]]:
+    """One per way to load the folder: everything, and once more for each nested share of train."""
+    yield _config("default", manifest, {})
+    for fraction in manifest.spec.subsets:
+        train = next(split.files for split in manifest.splits if split.name == SUBSET_SPLIT)
+        yield _config(subset_name(fraction), manifest, {SUBSET_SPLIT: subset_files(train, fraction)})
+
+
+def _config(name: str, manifest: Manifest, instead: Mapping[str, Sequence[FileRecord]]) -> dict[str, Any]:
+    files = {split.name: instead.get(split.name, split.files) for split in manifest.splits}
+    return {
+        "config_name": name,
+        "data_files": [{"split": split, "path": [file.path for file in of]} for split, of in files.items()],
+    }
 
 
 def _facts(manifest: Manifest, licence: str | None) -> str:
@@ -109,10 +97,21 @@ def _dropped(manifest: Manifest) -> str:
     )
 
 
+def _treatment(manifest: Manifest) -> Iterator[str]:
+    if sentences := treatment(manifest.spec):
+        yield "\n".join(f"- {sentence}" for sentence in sentences)
+    if manifest.spec.subsets:
+        subsets = ", ".join(f"`{subset_name(fraction)}`" for fraction in manifest.spec.subsets)
+        yield (
+            f"Nested shares of train, each inside the next, by entity: {subsets}. Each is also a configuration for "
+            "`datasets.load_dataset`, with the other splits whole."
+        )
+
+
 def _column_table(manifest: Manifest) -> str:
     lines = ["| column | type | unit | description |", "|---|---|---|---|"]
     for column in manifest.columns:
-        cells = (_code(column.name), _text(column.type), _text(column.unit or ""), _text(column.description))
+        cells = (code(column.name), _text(column.type), _text(column.unit or ""), _text(column.description))
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -124,17 +123,9 @@ def _usage(manifest: Manifest) -> str:
         f'dataset = load_dataset("{manifest.name}", "{manifest.version}")\n'
         'train = dataset["train"]  # a polars LazyFrame\n'
         "```\n\n"
-        'Or, in this folder and with no tool of ours: `datasets.load_dataset(".")`, `sha256sum -c SHA256SUMS`.'
+        'Or, in this folder and with no tool of ours: `datasets.load_dataset(".")`, `sha256sum -c SHA256SUMS`, '
+        "`mlcroissant validate --jsonld croissant.json`."
     )
-
-
-def _names(columns: Sequence[str]) -> str:
-    return ", ".join(map(_code, columns))
-
-
-def _code(name: str) -> str:
-    plain = " ".join(name.split()).replace("|", "\\|")
-    return f"`` {plain} ``" if "`" in plain else f"`{plain}`"
 
 
 def _text(value: str) -> str:

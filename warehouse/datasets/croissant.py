@@ -12,8 +12,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from warehouse.datasets.croissant_fields import CroissantType, croissant_type
-from warehouse.datasets.manifest import ColumnRecord, FileRecord, Manifest, SplitRecord
+from warehouse.datasets.manifest import ColumnRecord, Manifest, SplitRecord
 from warehouse.datasets.spec import Format
+from warehouse.datasets.subsets import SUBSET_SPLIT, subset_files, subset_name
 
 CROISSANT_NAME = "croissant.json"
 CONFORMS_TO = "http://mlcommons.org/croissant/1.1"
@@ -132,22 +133,27 @@ def _file_objects(manifest: Manifest) -> Iterator[dict[str, Any]]:
 
 
 def _file_sets(manifest: Manifest) -> Iterator[dict[str, Any]]:
-    yield _file_set(manifest, FILES, manifest.files, "Every file.")
+    # Patterns, not names: a version may have a thousand files.
+    yield _file_set(manifest, None, sorted({_pattern(file.path) for file in manifest.files}), "Every file.")
     for split in manifest.splits:
-        yield _file_set(
-            manifest, f"{FILES}-{split.name}", split.files, f"Split {split.name}: {split.row_count:,} rows."
-        )
+        patterns = sorted({_pattern(file.path) for file in split.files})
+        yield _file_set(manifest, split.name, patterns, f"Split {split.name}: {split.row_count:,} rows.")
+        for fraction in manifest.spec.subsets if split.name == SUBSET_SPLIT else ():
+            chosen = subset_files(split.files, fraction)
+            rows = sum(file.row_count for file in chosen)
+            words = f"A share of {fraction:g} of {split.name}, by entity: {rows:,} rows."
+            yield _file_set(manifest, subset_name(fraction), [file.path for file in chosen], words)
 
 
-def _file_set(manifest: Manifest, name: str, files: Iterable[FileRecord], description: str) -> dict[str, Any]:
+def _file_set(manifest: Manifest, part: str | None, includes: list[str], description: str) -> dict[str, Any]:
+    name = f"{FILES}-{part}" if part else FILES
     return {
         "@type": "cr:FileSet",
         "@id": name,
         "name": name,
         "description": description,
         "encodingFormat": ENCODINGS[manifest.spec.format],
-        # Patterns, not names: a version may have a thousand files, and a list of them would stand here twice.
-        "includes": sorted({_pattern(file.path) for file in files}),
+        "includes": includes,
     }
 
 
