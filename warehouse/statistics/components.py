@@ -15,12 +15,16 @@ from hashlib import md5
 
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Step, identifier
+from warehouse.statistics.session_tables import SessionTables
 
 MOST_ROWS = 1 << 32
 """Row numbers are from 0 to below this; the pseudo-random order is a permutation of 32 bits."""
 
 _MOST_ROUNDS = 200
 """Far more than 2 ** 32 rows take, at half or less in each round."""
+
+_NO_EDGES = "select 0::uinteger as u, 0::uinteger as v where false"
+_NO_LABELS = "select 0::uinteger as node, 0::bigint as label where false"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,21 +130,18 @@ def melted_edges_sql(edges: str, choices: str) -> Query:
     )
 
 
-def labels_sql(choices: str, later_labels: str | None, *, round_number: int) -> Query:
+def labels_sql(choices: str, later_labels: str, *, round_number: int) -> Query:
     """One row per node of a round: `node`, `label` (equal for all of a component, for no others).
 
     A choice that had no neighbours left is the label, together with its round: rounds number their nodes anew.
     """
-    own = f"({round_number}::bigint << 32) + choices.choice"
-    if later_labels is None:
-        return Query.of(Step("labels", f"select choices.node, {own} as label from {choices} as choices"))
     return Query.of(
         Step(
             "labels",
             f"""
             select
                 choices.node,
-                coalesce(later_labels.label, {own}) as label,
+                coalesce(later_labels.label, ({round_number}::bigint << 32) + choices.choice) as label,
             from {choices} as choices
             left join {later_labels} as later_labels on choices.choice = later_labels.node
             """,
@@ -192,67 +193,22 @@ def find_components(engine: Engine, links: Sequence[Link], *, table: str) -> Com
     Raises:
         QueryError: a link's query fails, or a row number is not from 0 to below 2 ** 32.
     """
-    session = _Session(engine, table)
-    try:
-        edges = session.create(
-            "edges_0", Query.of(Step("no_edges", "select 0::uinteger as u, 0::uinteger as v where false"))
-        )
-        for link in links:
-            session.insert(edges, link_edges_sql(link))
+    with SessionTables(engine, table) as session:
+        edges = session.fill("edges_0", [Query.of(Step("none", _NO_EDGES)), *map(link_edges_sql, links)])
         choices: list[str] = []
-        while session.has_rows(edges):
+        while session.count(edges):
             number = len(choices)
-            if number == _MOST_ROUNDS:
-                raise AssertionError("components do not melt")
+            assert number < _MOST_ROUNDS, "components do not melt"
             choices.append(session.create(f"choices_{number}", choices_sql(edges, number)))
             melted = session.create(f"edges_{number + 1}", melted_edges_sql(edges, choices[-1]))
             session.drop(edges)
             edges = melted
-        labels: str | None = None
+        labels = session.create("labels", Query.of(Step("none", _NO_LABELS)))
         for number in reversed(range(len(choices))):
-            query = labels_sql(choices[number], labels, round_number=number)
-            earlier = session.create(f"labels_{number}", query)
+            earlier = session.create(f"labels_{number}", labels_sql(choices[number], labels, round_number=number))
             session.drop(choices[number])
-            if labels is not None:
-                session.drop(labels)
+            session.drop(labels)
             labels = earlier
-        if labels is None:
-            labels = session.create("labels_0", Query.of(Step("none", "select 0 as node, 0 as label where false")))
-        session.create("", components_sql(labels))
-    finally:
-        session.close()
+        session.keep(table, components_sql(labels))
     (row,) = engine.rows(component_facts_sql(identifier(table)))
     return Components(table=table, round_count=len(choices), **row)
-
-
-class _Session:
-    """Temporary tables that start with one name; all but the one of just that name are dropped in the end."""
-
-    def __init__(self, engine: Engine, table: str) -> None:
-        self._engine = engine
-        self._table = table
-        self._open: list[str] = []
-
-    def create(self, suffix: str, query: Query) -> str:
-        name = identifier(f"{self._table}_{suffix}" if suffix else self._table)
-        self._run(query.name, f"create or replace temp table {name} as\n{query.text}")
-        if suffix:
-            self._open.append(name)
-        return name
-
-    def insert(self, name: str, query: Query) -> None:
-        self._run(query.name, f"insert into {name}\n{query.text}")
-
-    def drop(self, name: str) -> None:
-        self._run("drop", f"drop table {name}")
-        self._open.remove(name)
-
-    def has_rows(self, name: str) -> bool:
-        return bool(self._engine.rows(Query.of(Step("any_row", f"select 1 as found from {name} limit 1"))))
-
-    def close(self) -> None:
-        for name in list(self._open):
-            self.drop(name)
-
-    def _run(self, step: str, sql: str) -> None:
-        self._engine.rows(Query.of(Step(step, sql)))

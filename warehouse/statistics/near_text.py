@@ -1,0 +1,378 @@
+"""Nearly equal texts: documents whose similarity reaches a threshold, found by MinHash and proved by comparing.
+
+What a document's shingles and the similarity of two are stands in `shingles.py`. Equal normalised texts are one
+document. A document's *signature* are the smallest of its shingles in many pseudo-random orders; two documents agree
+in each place with a chance that equals their similarity s. Signatures are cut into b bands of r places, and documents
+that agree in a whole band are compared shingle by shingle, so that nothing below the threshold is ever linked. A pair
+of similarity s is missed with chance (1 - s ** r) ** b, which is at most 0.001 at the threshold and falls fast above:
+for 0.8, b = 18 and r = 5: 0.0008 at 0.8, 0.00001 at 0.85. Sources: Broder (1997) for MinHash; Leskovec, Rajaraman and
+Ullman, "Mining of Massive Datasets", chapter 3, for the bands, after Indyk and Motwani (1998).
+
+Documents that share a band are compared with the first of them, then those that differ from it with the first of
+those, and so on, at most 8 times: a hundred thousand variants of one letter cost a hundred thousand comparisons. How
+many were still waiting after the last round is told, never silent.
+
+For one column, links do not depend on the order of rows, on the version of the engine or on chance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, log
+
+from warehouse.engine.base import Engine
+from warehouse.sql import Query, Relation, Step, identifier
+from warehouse.statistics.components import Components, Link, find_components
+from warehouse.statistics.session_tables import SessionTables
+from warehouse.statistics.shingles import (
+    LEAST_CHARACTERS,
+    Kind,
+    codes_sql,
+    constants,
+    is_kind_sql,
+    jaccard_sql,
+    normalised_sql,
+    shingle_steps,
+    words_sql,
+)
+
+THRESHOLD = 0.8
+LEAST_THRESHOLD = 0.5
+
+_MISSED = 0.001
+_ROUNDS = 8
+_SLICE_CELLS = 4_000_000
+"""Signature cells that are held at once; each takes a few bytes."""
+_LOW_BITS = (1 << 31) - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Banding:
+    """How signatures are cut; b bands of r places."""
+
+    bands: int
+    rows: int
+
+    def missed_share(self, similarity: float) -> float:
+        """The chance that a pair of this similarity agrees in no band."""
+        return float((1 - similarity**self.rows) ** self.bands)
+
+
+def banding(threshold: float) -> Banding:
+    """Bands as long as a pair at the threshold agrees in one of four, and as many as miss it once in a thousand."""
+    rows = 12 if threshold >= 0.9 else max(3, int(log(0.3) / log(threshold)))
+    agreed = threshold**rows
+    return Banding(rows=rows, bands=1 if agreed >= 1 else ceil(log(_MISSED) / log(1 - agreed)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearTexts:
+    """Which rows hold nearly the same text, as tables of the engine's session."""
+
+    pairs_table: str
+    """`left_row`, `right_row`, `similarity` (threshold to 1): as many pairs as it takes to link what is alike.
+
+    A row whose normalised text equals an earlier row's stands once, against the first such row, with similarity 1; of
+    rows that differ, the documents' first rows stand for them. Not every near pair of rows is in it: ask `components`.
+    """
+    components: Components
+    """Rows linked by pairs, transitively: its table has `row_number`, `component` (the smallest row number)."""
+    text_count: int
+    """Rows whose text is long enough."""
+    short_count: int
+    """Rows whose text is empty or too short; NULL is not counted."""
+    unsettled_count: int
+    """Documents that were still to be compared with others of their band after the last round."""
+
+
+def near_text_link(pairs_table: str, *, name: str) -> Link:
+    """The pairs as a link for `find_components`, next to others: each pair is two rows of one value."""
+    pairs = identifier(pairs_table)
+    return Link(
+        name=name,
+        sql=f"select left_row as row_number, left_row as value from {pairs} "
+        f"union all select right_row, left_row from {pairs}",
+    )
+
+
+def find_near_texts(
+    engine: Engine,
+    relation: Relation,
+    column: str,
+    *,
+    table: str,
+    threshold: float = THRESHOLD,
+    row_number: str = "rowid",
+) -> NearTexts:
+    """Finds the rows of this column whose texts are alike, and leaves tables named `<table>` and `<table>_pairs`.
+
+    Costs one scan of the column and a few passes over its distinct texts: about a minute for a million texts of 20
+    words. Memory is the engine's own limit; the texts are written to its temporary folder.
+
+    Args:
+        engine: Where the relation is; it must be able to make temporary tables.
+        relation: The rows.
+        column: The text; other types are compared as text.
+        table: Name of the temporary table of components; `<table>_pairs` holds the pairs.
+        threshold: Smallest similarity of a pair, `LEAST_THRESHOLD` to 1.
+        row_number: SQL that numbers the rows from 0 to below 2 ** 32; `rowid` for tables.
+
+    Raises:
+        QueryError: the column cannot be read.
+        ValueError: the threshold is out of range.
+    """
+    if not LEAST_THRESHOLD <= threshold <= 1:
+        raise ValueError(f"a threshold of {threshold} is not from {LEAST_THRESHOLD} to 1")
+    pairs_table = f"{table}_pairs"
+    with SessionTables(engine, table) as session:
+        texts = session.create("texts", texts_sql(relation, column, row_number=row_number))
+        copies = session.create("copies", copies_sql(texts))
+        found = session.create("found", Query.of(Step("none", _NO_PAIRS)))
+        unsettled = 0
+        for kind in Kind:
+            unsettled += _compare(session, texts, copies, found, kind=kind, threshold=threshold)
+        session.keep(pairs_table, pairs_sql(copies, found))
+        (counts,) = engine.rows(text_counts_sql(texts))
+    components = find_components(engine, [near_text_link(pairs_table, name=column)], table=table)
+    return NearTexts(pairs_table=pairs_table, components=components, unsettled_count=unsettled, **counts)
+
+
+_NO_PAIRS = "select 0::bigint as left_row, 0::bigint as right_row, 0::double as similarity where false"
+
+
+def texts_sql(relation: Relation, column: str, *, row_number: str) -> Query:
+    """One row per row with a text: `row_number`, `text` (normalised; NULL when too short), `digest`, `word_count`."""
+    return Query.of(
+        Step(
+            "normalised_rows",
+            f"""
+            select {row_number}::bigint as row_number, {normalised_sql(identifier(column))} as normalised
+            from {relation.sql}
+            where {identifier(column)} is not null
+            """,
+        ),
+        Step(
+            "long_enough",
+            f"""
+            select row_number, case when length(normalised) >= {LEAST_CHARACTERS} then normalised end as text,
+            from normalised_rows
+            """,
+        ),
+        Step(
+            "texts",
+            f"select row_number, text, md5(text) as digest, len({words_sql('text')}) as word_count from long_enough",
+        ),
+    )
+
+
+def text_counts_sql(texts: str) -> Query:
+    """One row: `text_count`, `short_count`."""
+    return Query.of(
+        Step("text_counts", f"select count(text) as text_count, count(*) - count(text) as short_count from {texts}")
+    )
+
+
+def copies_sql(texts: str) -> Query:
+    """One row per row whose text an earlier row has: `row_number`, `document` (the first row of that text)."""
+    return Query.of(
+        Step(
+            "repeated_texts",
+            f"""
+            select digest, min(row_number) as document
+            from {texts}
+            where digest is not null
+            group by digest
+            having count(*) > 1
+            """,
+        ),
+        Step(
+            "copies",
+            f"""
+            select texts.row_number, repeated_texts.document
+            from {texts} as texts
+            join repeated_texts on texts.digest = repeated_texts.digest
+            where texts.row_number <> repeated_texts.document
+            """,
+        ),
+    )
+
+
+def pairs_sql(copies: str, found: str) -> Query:
+    """One row per linked pair: `left_row`, `right_row`, `similarity`."""
+    return Query.of(
+        Step(
+            "all_pairs",
+            f"""
+            select document as left_row, row_number as right_row, 1.0::double as similarity from {copies}
+            union all
+            select left_row, right_row, similarity from {found}
+            """,
+        ),
+        Step(
+            "pairs",
+            "select left_row, right_row, max(similarity) as similarity from all_pairs group by left_row, right_row",
+        ),
+    )
+
+
+def _documents(texts: str, copies: str, kind: Kind, threshold: float, condition: str) -> Step:
+    return Step(
+        "documents",
+        f"""
+        select row_number as document, {codes_sql(kind, "text")} as codes
+        from {texts}
+        where text is not null and {is_kind_sql(kind, "word_count", threshold=threshold)} and {condition}
+            and row_number not in (select row_number from {copies})
+        """,
+    )
+
+
+def signatures_sql(documents: Step, kind: Kind, cut: Banding) -> Query:
+    """One row per document: `document` and a number for each band, `band_0`...
+
+    The r places of a band take their orders from r base hashes, one each, so that they are independent; another band
+    takes the same hashes, each turned by exclusive or with another number.
+    """
+    factors = constants("base hashes", cut.rows, bits=31)
+    turns = constants("turns", cut.rows * cut.bands, bits=31)
+    weights = constants("bands", cut.rows, bits=28)
+    bases = ", ".join(f"(((mixed * {f}) >> 16) & {_LOW_BITS})::uinteger as h{i}" for i, f in enumerate(factors))
+    bands = ", ".join(
+        " + ".join(
+            f"min(xor(h{place}, {turns[band * cut.rows + place]}::uinteger))::bigint * {weights[place]}"
+            for place in range(cut.rows)
+        )
+        + f" as band_{band}"
+        for band in range(cut.bands)
+    )
+    return Query.of(
+        documents,
+        *shingle_steps(kind, "documents"),
+        Step(
+            "scattered",
+            f"""
+            select document, ((xor(shingle & {_LOW_BITS}, shingle >> 31) * 1540483477) >> 16) & {_LOW_BITS} as scattered
+            from shingles
+            """,
+        ),
+        Step("mixed", "select document, xor(scattered, scattered >> 15) as mixed from scattered"),
+        Step("hashed", f"select document, {bases} from mixed"),
+        Step("signatures", f"select document, {bands} from hashed group by document"),
+    )
+
+
+def shingle_sets_sql(documents: Step, kind: Kind) -> Query:
+    """One row per document: `document`, `shingles` (a list of different numbers)."""
+    return Query.of(
+        documents,
+        *shingle_steps(kind, "documents"),
+        Step("different_shingles", "select distinct document, shingle from shingles"),
+        Step("shingle_sets", "select document, list(shingle) as shingles from different_shingles group by document"),
+    )
+
+
+def bucket_sql(signatures: str, band: int) -> Query:
+    """One row per document that agrees with another in this band: `band`, `key`, `document`."""
+    return Query.of(
+        Step("shared_keys", f"select band_{band} as key from {signatures} group by band_{band} having count(*) > 1"),
+        Step(
+            "bucket",
+            f"""
+            select {band} as band, shared_keys.key, signatures.document
+            from {signatures} as signatures
+            join shared_keys on signatures.band_{band} = shared_keys.key
+            """,
+        ),
+    )
+
+
+def comparisons_sql(buckets: str, sets: str, compared: str, threshold: float) -> Query:
+    """One row per new pair of a bucket's first document with another: `left_row`, `right_row`, `similarity`.
+
+    Sets whose sizes alone rule the threshold out are not compared: their similarity is 0 here.
+    """
+    sizes = "least(len(a.shingles), len(b.shingles)) >= {} * greatest(len(a.shingles), len(b.shingles))"
+    return Query.of(
+        Step("first_documents", f"select band, key, min(document) as document from {buckets} group by band, key"),
+        Step(
+            "candidates",
+            f"""
+            select distinct first_documents.document as left_row, buckets.document as right_row
+            from {buckets} as buckets
+            join first_documents on buckets.band = first_documents.band and buckets.key = first_documents.key
+            where buckets.document <> first_documents.document
+            """,
+        ),
+        Step(
+            "new_candidates",
+            f"select candidates.* from candidates anti join {compared} as compared using (left_row, right_row)",
+        ),
+        Step(
+            "comparisons",
+            f"""
+            select
+                left_row,
+                right_row,
+                case when {sizes.format(threshold)} then {jaccard_sql("a.shingles", "b.shingles")} else 0 end
+                    as similarity,
+            from new_candidates
+            join {sets} as a on left_row = a.document
+            join {sets} as b on right_row = b.document
+            """,
+        ),
+    )
+
+
+def unsettled_sql(buckets: str, compared: str, threshold: float) -> Query:
+    """The buckets without their first documents and those like them, while there are two others: as `bucket_sql`."""
+    return Query.of(
+        Step("first_documents", f"select band, key, min(document) as document from {buckets} group by band, key"),
+        Step(
+            "different_documents",
+            f"""
+            select buckets.band, buckets.key, buckets.document
+            from {buckets} as buckets
+            join first_documents on buckets.band = first_documents.band and buckets.key = first_documents.key
+            left join {compared} as compared
+                on compared.left_row = first_documents.document and compared.right_row = buckets.document
+            where buckets.document <> first_documents.document and compared.similarity < {threshold}
+            """,
+        ),
+        Step("full_buckets", "select band, key from different_documents group by band, key having count(*) > 1"),
+        Step(
+            "unsettled",
+            "select different_documents.* from different_documents semi join full_buckets using (band, key)",
+        ),
+    )
+
+
+def _compare(session: SessionTables, texts: str, copies: str, found: str, *, kind: Kind, threshold: float) -> int:
+    """Adds the near pairs of documents of one kind to `found`; returns how many documents were left unsettled."""
+    cut = banding(threshold)
+
+    def documents(condition: str = "true") -> Step:
+        return _documents(texts, copies, kind, threshold, condition)
+
+    if not session.count(texts, f"count(*) filter ({is_kind_sql(kind, 'word_count', threshold=threshold)})"):
+        return 0
+    step = max(1, _SLICE_CELLS // (cut.bands * cut.rows))
+    slices = [f"rowid >= {start} and rowid < {start + step}" for start in range(0, session.count(texts), step)]
+    signatures = session.fill("signatures", [signatures_sql(documents(part), kind, cut) for part in slices])
+    buckets = session.fill("buckets", [bucket_sql(signatures, band) for band in range(cut.bands)])
+    session.drop(signatures)
+    members = f"row_number in (select document from {buckets})"
+    sets = session.fill("sets", [shingle_sets_sql(documents(f"{part} and {members}"), kind) for part in slices])
+    compared = session.create("compared", Query.of(Step("none", _NO_PAIRS)))
+    for number in range(_ROUNDS):
+        if not session.count(buckets):
+            break
+        session.insert(compared, comparisons_sql(buckets, sets, compared, threshold))
+        remaining = session.create(f"buckets_{number}", unsettled_sql(buckets, compared, threshold))
+        session.drop(buckets)
+        buckets = remaining
+    near = f"select left_row, right_row, similarity from {compared} where similarity >= {threshold}"
+    session.insert(found, Query.of(Step("near_pairs", near)))
+    left = session.count(buckets, "count(distinct document)")
+    for name in (buckets, sets, compared):
+        session.drop(name)
+    return left
