@@ -162,6 +162,44 @@ def _reflink(source: Path, target: Path) -> bool:
     return True
 
 
+def replace_by_link(path: Path, original: Path) -> bool:
+    """Makes `path` a hard link to `original`, in one rename; False where the file system cannot link these two.
+
+    The caller knows that both hold the same bytes, and syncs the folder.
+    """
+    if path.samefile(original):
+        return True
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        temporary.hardlink_to(original)
+        temporary.replace(path)
+    except OSError:
+        # Another file system, one without links, or a file that has as many as it can: the copy stays.
+        temporary.unlink(missing_ok=True)
+        return False
+    return True
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Makes `target` a hard link to `source`, or a copy where the file system has no links."""
+    with storage_errors(f"link {source} to {target}"):
+        try:
+            target.hardlink_to(source)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EEXIST):
+                raise
+            copy_file(source, target)
+            sync_file(target)
+
+
+def remove_folder(path: Path, *, aside: Path) -> None:
+    """Deletes a folder so that a kill leaves it whole or gone: renamed to `aside` first, then emptied."""
+    with storage_errors(f"remove {path}"):
+        path.rename(aside)
+        sync_folder(path.parent)
+        shutil.rmtree(aside)
+
+
 def has_reader(path: Path) -> bool:
     """Whether another process holds this DuckDB file open.
 

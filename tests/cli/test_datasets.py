@@ -152,12 +152,14 @@ def test_verify_says_whole_or_names_the_file(fake: Any, run: Callable[..., Any])
     run("export", "late")
 
     whole = run("verify", "late")
-    (fake.project.datasets_path / "late/1.0.0/data/test/part-00000.parquet").write_text("x")
+    file = fake.project.datasets_path / "late/1.0.0/data/test/part-00000.parquet"
+    file.chmod(0o644)
+    file.write_text("x")
     broken = run("verify", "late")
     document = json.loads(run("verify", "late", "--json").out)
 
     assert whole.code == 0
-    assert "late@1.0.0 is whole: 5 files" in whole.out
+    assert "late@1.0.0 is whole: 6 files" in whole.out
     assert broken.code == 1
     assert "data/test/part-00000.parquet has 1 bytes" in broken.out
     assert document["findings"][0]["severity"] == "critical"

@@ -26,6 +26,11 @@ def verify(fake: Fake) -> Verification:
     return verify_version(find_version(fake.project, "late"))
 
 
+def overwrite(file: Path, content: bytes) -> None:
+    file.chmod(0o644)
+    file.write_bytes(content)
+
+
 def messages(fake: Fake) -> list[str]:
     return [finding.message for finding in verify(fake).findings]
 
@@ -54,7 +59,7 @@ def test_a_missing_file_is_named(fake: Fake, version_path: Path) -> None:
 def test_a_truncated_file_is_named_with_its_sizes(fake: Fake, version_path: Path) -> None:
     file = version_path / "data/train/part-00000.parquet"
     size = file.stat().st_size
-    file.write_bytes(file.read_bytes()[:100])
+    overwrite(file, file.read_bytes()[:100])
 
     assert messages(fake) == [f"data/train/part-00000.parquet has 100 bytes instead of {size:,}"]
 
@@ -64,7 +69,7 @@ def test_one_flipped_bit_is_found(fake: Fake, version_path: Path, position: int)
     file = version_path / "data/train/part-00000.parquet"
     content = bytearray(file.read_bytes())
     content[position] ^= 1
-    file.write_bytes(content)
+    overwrite(file, bytes(content))
 
     (message,) = messages(fake)
     assert message.startswith("data/train/part-00000.parquet was changed: its SHA-256 is ")

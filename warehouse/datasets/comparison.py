@@ -126,13 +126,24 @@ def is_same_content(change: Change) -> bool:
     return counts == (0, 0, 0, 0) and not change.columns_added and not breaks_schema(change)
 
 
-def next_number(change: Change) -> str:
-    """The number after `change.since`, by Croissant's rule.
+def next_number(change: Change | None, *, taken: Sequence[str] = ()) -> str:
+    """The number of a version with this change, by Croissant's rule; None for the first version.
 
     MAJOR when a row moved to another split or the schema breaks, MINOR when rows or columns came, went or changed
-    otherwise, PATCH when only the description of the data did.
+    otherwise, PATCH when only the description of the data did. Counted from the highest number of `taken`, so that
+    none is given twice; when versions were there and nothing is left to compare with, that is MAJOR.
     """
-    major, minor, patch = number_parts(change.since)
-    if change.rows_moved or breaks_schema(change):
+    numbers = [*taken, *([change.since] if change else [])]
+    if not numbers:
+        return FIRST
+    major, minor, patch = max(map(number_parts, numbers))
+    if change is None or change.rows_moved or breaks_schema(change):
         return f"{major + 1}.0.0"
     return f"{major}.{minor}.{patch + 1}" if is_same_content(change) else f"{major}.{minor + 1}.0"
+
+
+def maintenance_number(number: str, *, taken: Sequence[str]) -> str:
+    """The next free number right after an older version: 1.0.1 for 1.0.0, whatever came later."""
+    major, minor, _ = number_parts(number)
+    patches = [number_parts(other)[2] for other in (number, *taken) if number_parts(other)[:2] == (major, minor)]
+    return f"{major}.{minor}.{max(patches) + 1}"

@@ -1,4 +1,4 @@
-"""Versions on disk: which there are, and what one holds."""
+"""Versions on disk: which there are, which of them stand, and what one holds."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from warehouse.datasets.manifest import Manifest, read_manifest
+from warehouse.datasets.marks import WITHDRAWN_NAME, Withdrawal, read_removals, read_tags, read_withdrawal
 from warehouse.errors import VersionError, suggestion
 from warehouse.project import Project
 from warehouse.sql import Relation
 
 NUMBER = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 MANIFEST_NAME = "manifest.json"
+NEWEST = "newest"
+"""What people may write for the newest version that stands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,15 @@ class Version:
     def reports_path(self) -> Path:
         """Reports about this version; they may be written after it, and no checksum covers them."""
         return self.path / "reports"
+
+    @property
+    def withdrawal(self) -> Withdrawal | None:
+        """Why it must no longer be used; None when it stands.
+
+        Raises:
+            VersionError: what says so cannot be read.
+        """
+        return read_withdrawal(self.path)
 
     @property
     def manifest_path(self) -> Path:
@@ -94,30 +106,85 @@ def number_parts(number: str) -> tuple[int, ...]:
     return tuple(int(part) for part in number.split("."))
 
 
+def standing_numbers(project: Project, name: str) -> list[str]:
+    """Numbers of the versions that were not withdrawn, oldest first."""
+    folder = project.datasets_path / name
+    return [number for number in version_numbers(project, name) if not (folder / number / WITHDRAWN_NAME).is_file()]
+
+
+def taken_numbers(project: Project, name: str) -> list[str]:
+    """Every number that a version of the dataset has or had, lowest first; none is given twice.
+
+    Raises:
+        VersionError: the list of removed versions cannot be read.
+    """
+    removed = read_removals(project.datasets_path / name) if is_folder_name(name) else {}
+    return sorted({*version_numbers(project, name), *removed}, key=number_parts)
+
+
 def newest_version(project: Project, name: str) -> Version | None:
-    """The dataset's newest version; None before the first."""
-    numbers = version_numbers(project, name)
+    """The dataset's newest version that stands; None when there is none."""
+    numbers = standing_numbers(project, name)
     return read_version(project.datasets_path / name / numbers[-1]) if numbers else None
 
 
-def find_version(project: Project, reference: str) -> Version:
-    """The version that `name@1.2.0` names, or the newest one of `name`.
+def find_version(project: Project, reference: str, *, allow_withdrawn: bool = False) -> Version:
+    """The version that `name@1.2.0` or `name@tag` means; `name` or `name@newest` is the newest that stands.
+
+    Args:
+        project: Where to look.
+        reference: How people name a version.
+        allow_withdrawn: Also answer with a version that must no longer be used.
 
     Raises:
-        VersionError: there is no such version, or its manifest cannot be read.
+        VersionError: there is no such version, it was withdrawn, or its manifest cannot be read.
     """
-    name, _, number = reference.partition("@")
-    numbers = version_numbers(project, name) if _is_folder_name(name) else []
+    name, _, which = reference.partition("@")
+    folder = project.datasets_path / name
+    numbers = version_numbers(project, name) if is_folder_name(name) else []
     if not numbers:
         known = dataset_names(project)
         hint = suggestion(name, known) or f"nothing is exported yet in {project.relative(project.datasets_path)}"
         raise VersionError(f"dataset {name!r} has no version; {hint}\n  make one with: warehouse export {name}")
-    if number and number not in numbers:
-        raise VersionError(
-            f"dataset {name!r} has no version {number!r}; {suggestion(number, numbers[::-1])}\n"
-            "  list: warehouse datasets"
+    if which in ("", NEWEST):
+        standing = standing_numbers(project, name)
+        if not standing and not allow_withdrawn:
+            raise VersionError(
+                f"every version of dataset {name!r} was withdrawn\n  make one with: warehouse export {name}"
+            )
+        return read_version(folder / (standing or numbers)[-1])
+    tags = read_tags(folder)
+    number = tags.get(which, which)
+    if number not in numbers:
+        raise VersionError(_missing(project, name, which, number, [*tags, *numbers[::-1]]))
+    version = read_version(folder / number)
+    withdrawal = version.withdrawal
+    if withdrawal is not None and not allow_withdrawn:
+        instead = f"use {name}@{withdrawal.successor}" if withdrawal.successor else "no version takes its place"
+        raise VersionError(f"{version.reference} was withdrawn on {withdrawal.at} ({withdrawal.reason})\n  {instead}")
+    return version
+
+
+def _missing(project: Project, name: str, which: str, number: str, known: list[str]) -> str:
+    removal = read_removals(project.datasets_path / name).get(number)
+    if removal is None:
+        return (
+            f"dataset {name!r} has no version or tag {which!r}; {suggestion(which, known)}\n  list: warehouse datasets"
         )
-    return read_version(project.datasets_path / name / (number or numbers[-1]))
+    instead = f"use {name}@{removal.successor}" if removal.successor else "list: warehouse datasets"
+    return f"{name}@{number} was deleted on {removal.at} ({removal.reason})\n  {instead}"
+
+
+def find_version_or_folder(project: Project, reference: str, *, allow_withdrawn: bool = False) -> Version:
+    """As `find_version`; also the version in a folder, wherever it was copied to.
+
+    Raises:
+        VersionError: there is no such version, it was withdrawn, or its manifest cannot be read.
+    """
+    path = Path(reference)
+    if "\0" not in reference and (path / MANIFEST_NAME).is_file():
+        return read_version(path)
+    return find_version(project, reference, allow_withdrawn=allow_withdrawn)
 
 
 def read_version(path: Path) -> Version:
@@ -138,5 +205,7 @@ def dataset_names(project: Project) -> list[str]:
     return sorted(path.name for path in project.datasets_path.iterdir() if version_numbers(project, path.name))
 
 
-def _is_folder_name(name: str) -> bool:
-    return bool(name) and name not in (".", "..") and not set(name) & set("/\\\0")
+def is_folder_name(name: str) -> bool:
+    """Whether the text can name a folder, and no other folder than one right here."""
+    is_short = len(name.encode(errors="surrogatepass")) <= 255
+    return bool(name) and is_short and name not in (".", "..") and not set(name) & set("/\\\0")

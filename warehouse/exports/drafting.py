@@ -10,13 +10,14 @@ from importlib.metadata import version as installed_version
 
 from warehouse import records
 from warehouse.datasets.columns import OutputColumn
-from warehouse.datasets.comparison import FIRST, next_number
+from warehouse.datasets.comparison import next_number
 from warehouse.datasets.declarations import Declaration
 from warehouse.datasets.labels import LabelFacts
 from warehouse.datasets.manifest import FORMAT, Change, ColumnRecord, Manifest, Provenance, SplitRecord
 from warehouse.datasets.placement import Placement
 from warehouse.datasets.spec import ColumnSplit, DatasetSpec
 from warehouse.datasets.splits import split_bounds
+from warehouse.datasets.versions import taken_numbers
 from warehouse.dbt_manifest import DbtManifest, Model
 from warehouse.findings import Finding, Severity
 from warehouse.project import Project
@@ -50,7 +51,7 @@ def draft_manifest(
     return Manifest(
         format=FORMAT,
         name=spec.name,
-        version=FIRST if change is None else next_number(change),
+        version=next_number(change, taken=taken_numbers(task.project, spec.name)),
         created_at=task.now.astimezone(UTC),
         description=description,
         owner=owner,

@@ -22,6 +22,7 @@ from warehouse.datasets.manifest import (
 )
 from warehouse.datasets.placement import place_rows, placed_relations
 from warehouse.datasets.row_checks import check_rows, read_table_facts
+from warehouse.datasets.sharing import share_files
 from warehouse.datasets.splits import is_integer_type
 from warehouse.datasets.versions import Version, newest_version
 from warehouse.datasets.writing import (
@@ -175,6 +176,7 @@ def _export(task: Task, engine: LocalEngine, folder: Path, *, dry_run: bool, all
         manifest = judged(Version(path=temporary, manifest=manifest).relations)
         if is_critical(manifest.findings):
             return Export(outcome=Outcome.REFUSED, path=None, manifest=manifest)
+        share_files(temporary, manifest.files, folder)
         write_texts(temporary, manifest, licence=licence_of(task))
         storage.publish_folder(temporary, folder / manifest.version)
     finally:
