@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from warehouse.datasets.manifest import Pseudonym
 from warehouse.sql import identifier
 
 
@@ -16,6 +17,8 @@ class OutputColumn:
     """As it is in a Parquet file."""
     value: str
     """Expression over a row of the model's table."""
+    pseudonym: Pseudonym | None = None
+    """How a keyed hash took the place of the value; None when none did."""
 
     @property
     def sql(self) -> str:

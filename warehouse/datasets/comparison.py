@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from warehouse.datasets.columns import OutputColumn
-from warehouse.datasets.manifest import Change
+from warehouse.datasets.manifest import Change, Pseudonym
 from warehouse.datasets.placement import Placement
 from warehouse.datasets.versions import Version, number_parts
 from warehouse.engine.base import Engine
@@ -90,8 +90,9 @@ def compare(
 
     With another key than before no row can be matched: all rows of the old version are removed, all others added.
     """
-    old = {column.name: column.type for column in previous.manifest.columns}
-    new = {column.name: column.type for column in columns}
+    # With another key, a pseudonym is another value for everybody, as if the type had changed.
+    old = {column.name: (column.type, column.pseudonym) for column in previous.manifest.columns}
+    new = {column.name: (column.type, column.pseudonym) for column in columns}
     kept = [name for name in new if name in old]
     same = [name for name in kept if old[name] == new[name]]
     if tuple(key) != previous.manifest.spec.key or any(name not in same for name in key):
@@ -111,8 +112,20 @@ def compare(
         rows_changed=changed,
         columns_added=tuple(name for name in new if name not in old),
         columns_removed=tuple(name for name in old if name not in new),
-        columns_retyped=tuple(f"{name}: {old[name]} to {new[name]}" for name in kept if name not in same),
+        columns_retyped=tuple(_retyping(name, old[name], new[name]) for name in kept if name not in same),
     )
+
+
+def _retyping(name: str, old: tuple[str, Pseudonym | None], new: tuple[str, Pseudonym | None]) -> str:
+    if old[1] is None and new[1] is None:
+        return f"{name}: {old[0]} to {new[0]}"
+    if old[1] is None or new[1] is None:
+        return f"{name}: {_kind(*old)} to {_kind(*new)}"
+    return f"{name}: pseudonyms by key {old[1].key_fingerprint} to pseudonyms by key {new[1].key_fingerprint}"
+
+
+def _kind(type_name: str, pseudonym: Pseudonym | None) -> str:
+    return type_name if pseudonym is None else f"pseudonyms of {pseudonym.original_type}"
 
 
 def breaks_schema(change: Change) -> bool:
