@@ -104,6 +104,7 @@ def column_records(model: Model, columns: list[OutputColumn]) -> tuple[ColumnRec
                 type=column.type,
                 description=words.description if words else "",
                 unit=words.unit if words else None,
+                pseudonym=column.pseudonym,
             )
         )
     return tuple(records)
