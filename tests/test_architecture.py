@@ -40,7 +40,7 @@ ARROWS: dict[str, set[str]] = {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
         *("statistics", "datasets", "checks"),
     },
-    "retention": {"errors", "project", "published", "storage", "records", "datasets"},
+    "retention": {"errors", "findings", "project", "published", "storage", "records", "datasets"},
     "checks": {"errors", "findings", "sql", "engine", "statistics", "datasets"},
     "reports": {"errors", "findings", "statistics", "datasets", "checks"},
     "builds": {

@@ -1,13 +1,27 @@
-"""Which builds are kept, and cleaning up after processes that died. Never touches the published build."""
+"""Which builds and versions are kept, and cleaning up after processes that died. Never touches the published build."""
 
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
+from collections.abc import Collection, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
 
 from warehouse import records, storage
-from warehouse.datasets.versions import dataset_names, find_version, version_numbers
-from warehouse.errors import VersionError
+from warehouse.datasets.removal import (
+    RemovedVersion,
+    delete_leftovers,
+    delete_versions,
+    freed_bytes,
+    leftovers,
+    unneeded_versions,
+)
+from warehouse.datasets.tags import dataset_lock
+from warehouse.datasets.versions import dataset_names, read_version, standing_numbers
+from warehouse.errors import LockedError, VersionError
+from warehouse.findings import Finding, Severity
 from warehouse.project import Project
 from warehouse.published import BuildFiles, build_ids, published_id
 from warehouse.records import Status
@@ -41,19 +55,25 @@ def remove_old_builds(project: Project) -> tuple[str, ...]:
     what a dataset version was exported from, and what another process has open.
     """
     with storage.lock(project.warehouse_path / "publish.lock", purpose="publishing", timeout=60):
-        status = {record.id: record.status for record in records.read_records(project)}
-        ids = build_ids(project)
-        passed = [build_id for build_id in ids if status.get(build_id) is Status.PASSED]
-        others = [build_id for build_id in ids if status.get(build_id) is not Status.PASSED]
-        keep = {*passed[-project.settings.keep_builds :], *others[-1:], *needed_builds(project), published_id(project)}
-        removed = []
-        for build_id in ids:
-            files = BuildFiles(id=build_id, path=project.builds_path / build_id)
-            if build_id not in keep and not storage.has_reader(files.database_path):
-                _delete(project, build_id)
-                removed.append(build_id)
+        removed = tuple(unneeded_builds(project))
+        for build_id in removed:
+            _delete(project, build_id)
         _remove_old_logs(project)
-        return tuple(removed)
+        return removed
+
+
+def unneeded_builds(project: Project, *, without: Collection[tuple[str, str]] = ()) -> Iterator[str]:
+    """Ids of the builds that `remove_old_builds` would delete, were these versions (name, number) gone."""
+    status = {record.id: record.status for record in records.read_records(project)}
+    ids = build_ids(project)
+    passed = [build_id for build_id in ids if status.get(build_id) is Status.PASSED]
+    others = [build_id for build_id in ids if status.get(build_id) is not Status.PASSED]
+    needed = needed_builds(project, without=without)
+    keep = {*passed[-project.settings.keep_builds :], *others[-1:], *needed, published_id(project)}
+    for build_id in ids:
+        files = BuildFiles(id=build_id, path=project.builds_path / build_id)
+        if build_id not in keep and not storage.has_reader(files.database_path):
+            yield build_id
 
 
 def _remove_old_logs(project: Project) -> None:
@@ -64,16 +84,99 @@ def _remove_old_logs(project: Project) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def needed_builds(project: Project) -> set[str]:
-    """Builds that dataset versions were exported from, so that these can be made again."""
+def needed_builds(project: Project, *, without: Collection[tuple[str, str]] = ()) -> set[str]:
+    """Builds that dataset versions were exported from, so that these can be made again.
+
+    A version that was withdrawn needs none, and neither does one from which somebody was left out: it cannot be made
+    again from a build that still holds them.
+    """
     needed = set()
     for name in dataset_names(project):
-        for number in version_numbers(project, name):
+        for number in standing_numbers(project, name):
+            if (name, number) in without:
+                continue
             try:
-                needed.add(find_version(project, f"{name}@{number}").manifest.provenance.build_id)
+                manifest = read_version(project.datasets_path / name / number).manifest
             except VersionError:
                 continue  # a damaged manifest names no build; `warehouse verify` says what is wrong with it
+            if manifest.forgotten is None:
+                needed.add(manifest.provenance.build_id)
     return needed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cleaning:
+    """What a clean-up deleted, or would delete."""
+
+    dry_run: bool
+    versions: tuple[RemovedVersion, ...]
+    leftover_count: int
+    """Folders of killed exports and deletions."""
+    builds: tuple[str, ...]
+    """Ids."""
+    byte_count: int
+    """Disk space that becomes free; a file that something kept also has is not counted."""
+    findings: tuple[Finding, ...]
+    """What was left alone, and why."""
+
+
+def clean_up(project: Project, *, now: datetime, keep: int | None = None, dry_run: bool = False) -> Cleaning:
+    """Deletes what nothing needs: withdrawn versions, leftovers of killed processes, old builds.
+
+    Args:
+        project: The project.
+        now: When it happens.
+        keep: Also delete versions older than the newest so many of their dataset, unless they are tagged or another
+            version's split is frozen to them. At least one stays.
+        dry_run: Only find out.
+
+    Raises:
+        VersionError: tags or other marks of a dataset cannot be read.
+        StorageError: something cannot be deleted.
+    """
+    versions: list[RemovedVersion] = []
+    dead: list[Path] = []
+    findings: list[Finding] = []
+    size = 0
+    folders = sorted(project.datasets_path.iterdir()) if project.datasets_path.is_dir() else []
+    for folder in (path for path in folders if path.is_dir() and not path.name.startswith(".")):
+        try:
+            with nullcontext() if dry_run else dataset_lock(project, folder.name, timeout=0):
+                found, kept = unneeded_versions(project, folder.name, keep=keep)
+                garbage = leftovers(folder)
+                size += freed_bytes([*(version.path for version in found), *garbage])
+                if not dry_run:
+                    delete_versions(project, found, now=now)
+                    delete_leftovers(garbage)
+        except LockedError as error:
+            findings.append(_left_alone(folder.name, error))
+            continue
+        versions += found
+        dead += garbage
+        findings += kept
+    gone = {(version.name, version.number) for version in versions}
+    builds = tuple(unneeded_builds(project, without=gone))
+    size += freed_bytes([project.builds_path / build_id for build_id in builds])
+    if not dry_run:
+        builds = remove_old_builds(project)
+    return Cleaning(
+        dry_run=dry_run,
+        versions=tuple(versions),
+        leftover_count=len(dead),
+        builds=builds,
+        byte_count=size,
+        findings=tuple(findings),
+    )
+
+
+def _left_alone(name: str, error: LockedError) -> Finding:
+    return Finding(
+        severity=Severity.WARNING,
+        check="gc",
+        subject=name,
+        message=f"nothing of {name} was deleted: {str(error).splitlines()[0]}",
+        advice="run warehouse gc again when that is done",
+    )
 
 
 def _delete(project: Project, build_id: str) -> None:
