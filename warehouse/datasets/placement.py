@@ -7,15 +7,39 @@ constant time, and leave the rows in the table's order when a split is written.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
 
+from warehouse.datasets.columns import OutputColumn
+from warehouse.datasets.freeze import NOTHING, Freeze, mark_frozen_rows
+from warehouse.datasets.known_rows import has_same_key, mark_known_rows
+from warehouse.datasets.placement_problems import empty_message, exception_findings
+from warehouse.datasets.placement_rows import (
+    POINTS,
+    Known,
+    is_movable,
+    is_plain,
+    placed_rows_sql,
+    pointed_rows_sql,
+    ties_rows,
+)
 from warehouse.datasets.row_checks import TableFacts
-from warehouse.datasets.spec import ColumnSplit, DatasetSpec, TimeSplit
-from warehouse.datasets.splits import hash_text_sql, place_sql, split_bounds
+from warehouse.datasets.spec import SPLITS, ColumnSplit, DatasetSpec, HashSplit
+from warehouse.datasets.strata import known_variable, place_strata
+from warehouse.datasets.versions import Version
 from warehouse.engine.base import Engine
 from warehouse.errors import ExportError
-from warehouse.sql import Query, Relation, Step, identifier, literal
+from warehouse.findings import Finding
+from warehouse.sql import Query, Relation, Step, literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Rows of one split that are written together."""
+
+    split: str
+    subset: float | None
+    """The smallest of the specification's `subsets` that they belong to; None: to the whole split alone."""
+    row_count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +51,39 @@ class Placement:
     dropped: Mapping[str, int]
     """Rows in no split, by reason."""
     first_row: int
+    train_parts: tuple[Part, ...] = ()
+    """Train's rows by subset, the smallest first; empty without subsets."""
+    fold_bits: int = 0
+    """Bits of a fold's number; 0 without folds."""
+    findings: tuple[Finding, ...] = ()
+    """What was worth saying while rows were placed."""
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What is written together, in the order of files: disjoint, and together all the splits; none is empty."""
+        return tuple(part for split in self.row_counts for part in self.parts_of(split))
+
+    def parts_of(self, split: str) -> tuple[Part, ...]:
+        """The parts of one split."""
+        if split == "train" and self.train_parts:
+            return self.train_parts
+        return (Part(split=split, subset=None, row_count=self.row_counts[split]),)
 
     def holds_sql(self, split: str) -> str:
         """Whether a row of the table lies in this split, as a condition."""
-        return f"get_bit(getvariable({literal(_variable(split))}), (rowid - {self.first_row})::integer) = 1"
+        return self._holds(_variable(split))
+
+    def holds_part_sql(self, part: Part) -> str:
+        """Whether a row of the table lies in this part, as a condition."""
+        if part not in self.train_parts:
+            return self.holds_sql(part.split)
+        return self._holds(_variable(f"part_{self.train_parts.index(part)}"))
+
+    @property
+    def fold_sql(self) -> str:
+        """The fold of a row of the table, as an expression; NULL outside train."""
+        bits = (f"{self._bit(_variable(f'fold_bit_{i}'))} * {1 << i}" for i in range(self.fold_bits))
+        return f"case when {self.holds_sql('train')} then ({' + '.join(bits)})::integer end"
 
     @property
     def split_sql(self) -> str:
@@ -38,135 +91,185 @@ class Placement:
         branches = " ".join(f"when {self.holds_sql(split)} then {literal(split)}" for split in self.row_counts)
         return f"case {branches} end"
 
+    def _bit(self, variable: str) -> str:
+        return f"get_bit(getvariable({literal(variable)}), (rowid - {self.first_row})::integer)"
 
-def placed_rows_sql(relation: Relation, spec: DatasetSpec, facts: TableFacts) -> tuple[Step, ...]:
-    """Steps; one row of the last per row of the table: `row_number`, `split` (NULL: in none)."""
-    split = spec.split
-    if isinstance(split, ColumnSplit):
-        return (_rows_step(relation, f"{identifier(split.column)}::varchar"),)
-    bounds = split_bounds(split)
-    own = place_sql("point", bounds)
-    by_key = hash_text_sql(spec.key, salt=split.salt)
-    if isinstance(split, TimeSplit):
-        return (_rows_step(relation, _time_place_sql(spec, split, by_key)),)
-    if not spec.groups:
-        points = Step("points", f"select rowid as row_number, {by_key} as point from {relation.sql}")
-        return points, Step("placed_rows", f"select row_number, {own} as split from points")
-    group = identifier(spec.groups[0])
-    by_group = hash_text_sql(spec.groups, salt=split.salt)
-    if facts.group_kinds * 4 > facts.row_count:
-        point = f"coalesce({by_group}, {by_key})"
-        points = Step("points", f"select rowid as row_number, {point} as point from {relation.sql}")
-        return points, Step("placed_rows", f"select row_number, {own} as split from points")
-    # A hash costs more than a probe: with few groups, each is hashed once.
-    return (
-        Step("groups_once", f"select distinct {group} as member from {relation.sql} where {group} is not null"),
-        Step("group_points", f"select member, {hash_text_sql(('member',), salt=split.salt)} as point from groups_once"),
-        Step("placed_groups", f"select member, {own} as split from group_points"),
-        Step(
-            "rows_with_group",
-            f"""
-            select
-                rowid as row_number,
-                {group} as member,
-                case when {group} is null then {place_sql(by_key, bounds)} end as own_split,
-            from {relation.sql}
-            """,
-        ),
-        Step(
-            "placed_rows",
-            """
-            select
-                rows_with_group.row_number,
-                coalesce(placed_groups.split, rows_with_group.own_split) as split,
-            from rows_with_group
-            left join placed_groups on rows_with_group.member = placed_groups.member
-            """,
-        ),
-    )
+    def _holds(self, variable: str) -> str:
+        return f"{self._bit(variable)} = 1"
 
 
-def _rows_step(relation: Relation, split: str) -> Step:
-    return Step("placed_rows", f"select rowid as row_number, {split} as split from {relation.sql}")
+def split_bits_sql(
+    relation: Relation,
+    spec: DatasetSpec,
+    facts: TableFacts,
+    known: Known | None = None,
+    *,
+    kept_points: bool = False,
+) -> Query:
+    """One row per place and part of train: `place`, `part`, `row_count`, `bits` of a split, `fold_bits`.
 
-
-def _time_place_sql(spec: DatasetSpec, split: TimeSplit, point: str) -> str:
-    """Test and dev from their cutoff on, nothing during the embargo before each, train before."""
-    # NOTE: the session's zone is UTC, so a zoned timestamp casts to its UTC wall time.
-    time = f"{identifier(spec.time or '')}::timestamp"
-    branches = []
-    for name in ("test", "dev"):
-        if split.cutoffs and name in split.cutoffs:
-            cutoff = split.cutoffs[name].replace(tzinfo=None)
-            embargo = cutoff - timedelta(seconds=split.embargo_seconds)
-            branches.append(f"when {time} >= timestamp '{cutoff}' then '{name}'")
-            branches.append(f"when {time} >= timestamp '{embargo}' then null")
-    train = place_sql(point, split_bounds(split)) if split.train_dev else "'train'"
-    return f"case {' '.join(branches)} else {train} end"
-
-
-def split_bits_sql(relation: Relation, spec: DatasetSpec, facts: TableFacts) -> Query:
-    """One row per split, and one whose `split` is NULL for the rows in none: `row_count`, `bits`."""
+    `fold_bits` are the rows of train whose fold's number has each bit, the lowest first.
+    """
+    known = known or Known()
+    words = ", ".join(map(literal, SPLITS))
+    bits = f"bitstring_agg(row_number, {facts.first_row}, {facts.last_row})"
+    is_split = "" if is_plain(spec, known) else f" filter (place in ({words}))"
+    folds = (f"{bits} filter (fold >> {i} & 1 = 1) as fold_bit_{i}," for i in range(fold_bit_count(spec)))
     return Query.of(
-        *placed_rows_sql(relation, spec, facts),
+        *placed_rows_sql(relation, spec, facts, known, kept_points=kept_points),
         Step(
             "split_bits",
             f"""
             select
-                split,
+                place,
+                {"part" if spec.subsets else "null::integer"} as part,
                 count(*) as row_count,
-                bitstring_agg(row_number, {facts.first_row}, {facts.last_row}) as bits,
+                {bits}{is_split} as bits,
+                {" ".join(folds)}
             from placed_rows
-            group by split
+            group by place{", part" if spec.subsets else ""}
             """,
         ),
     )
 
 
-def place_rows(engine: Engine, relation: Relation, spec: DatasetSpec, facts: TableFacts) -> Placement:
+def fold_bit_count(spec: DatasetSpec) -> int:
+    """How many bits the number of a fold has; 0 without folds."""
+    return (spec.folds - 1).bit_length() if spec.folds else 0
+
+
+def place_rows(
+    engine: Engine,
+    relation: Relation,
+    spec: DatasetSpec,
+    facts: TableFacts,
+    *,
+    columns: Sequence[OutputColumn] = (),
+    freeze: Freeze = NOTHING,
+    newest: Version | None = None,
+    has_duplicates: bool = False,
+) -> Placement:
     """Decides every row's split and keeps the answer in the engine's session.
 
+    Args:
+        engine: Whose session keeps the answer.
+        relation: The model's table.
+        spec: With cutoffs as moments.
+        facts: Of the table.
+        columns: As they are exported; only keys are read, and only to find rows of earlier versions.
+        freeze: Splits that keep the keys of a version.
+        newest: Version of the same dataset whose rows stay where they are when splits are stratified.
+        has_duplicates: Whether the session holds `DUPLICATES`.
+
     Raises:
-        ExportError: a split would be empty.
+        ExportError: a split would be empty; a stratified or frozen split cannot be made.
     """
-    bits = split_bits_sql(relation, spec, facts)
+    findings = list(mark_frozen_rows(engine, relation, columns, spec, freeze, facts))
+    known = Known(frozen=freeze.splits, has_duplicates=has_duplicates)
+    stratify = spec.split.stratify if isinstance(spec.split, HashSplit) else ()
+    kept_points = bool(stratify) or bool(known.frozen and ties_rows(spec))
+    if stratify:
+        _mark_newest(engine, relation, columns, spec, newest, facts)
+    if kept_points:
+        points = Query.of(*pointed_rows_sql(relation, spec, facts, known))
+        engine.rows(Query.of(Step("keep_points", f"create or replace temp table {POINTS} as\n{points.text}")))
+    if isinstance(spec.split, HashSplit) and stratify:
+        findings += place_strata(
+            engine,
+            spec.split,
+            dataset=spec.name,
+            frozen=known.frozen,
+            by_entity=not is_movable(spec),
+            movable_flags=_flags(spec, known),
+        )
+    bits = split_bits_sql(relation, spec, facts, known, kept_points=kept_points)
     engine.rows(Query.of(Step("keep_bits", f"create or replace temp table {_BITS} as\n{bits.text}")))
-    counts = {row["split"]: row["row_count"] for row in engine.rows(_KEPT)}
+    if kept_points:
+        engine.rows(Query.of(Step("drop_points", f"drop table temp.{POINTS}")))
+    placement = _placement(engine, spec, facts)
+    empty = [name for name, count in placement.row_counts.items() if not count]
+    if empty:
+        raise ExportError(empty_message(engine, relation, spec, empty, placement.row_counts, placement.dropped))
+    _load_bits(engine, spec, placement)
+    holds = {split: placement.holds_sql(split) for split in placement.row_counts}
+    findings += exception_findings(engine, relation, spec, holds, frozen=freeze.splits)
+    return replace(placement, findings=tuple(findings))
+
+
+def _flags(spec: DatasetSpec, known: Known) -> list[str]:
+    """Names of the flags that keep a row from filling quotas."""
+    asked = {
+        "is_off_target": spec.target_distribution is not None and is_movable(spec),
+        "is_synthetic": spec.synthetic is not None and is_movable(spec),
+        "is_duplicate": known.has_duplicates,
+    }
+    return [name for name, holds in asked.items() if holds]
+
+
+def _mark_newest(
+    engine: Engine,
+    relation: Relation,
+    columns: Sequence[OutputColumn],
+    spec: DatasetSpec,
+    newest: Version | None,
+    facts: TableFacts,
+) -> None:
+    """Keeps the bits of the newest version's rows; of none when its rows were placed by another rule."""
+    if newest is None or not has_same_key(columns, newest, spec.key):
+        return
+    before = newest.manifest.spec
+    if (before.split, before.groups, before.grouping) == (spec.split, spec.groups, spec.grouping):
+        variables = {split: known_variable(split) for split in newest.splits}
+        mark_known_rows(engine, relation, columns, newest, variables, key=spec.key, facts=facts)
+
+
+def _placement(engine: Engine, spec: DatasetSpec, facts: TableFacts) -> Placement:
+    """The counts of the bits that the session keeps."""
+    counts: dict[str, int] = {}
+    parts: dict[int | None, int] = {}
+    for row in engine.rows(_KEPT):
+        counts[row["place"]] = counts.get(row["place"], 0) + int(row["row_count"])
+        if row["place"] == "train":
+            parts[row["part"]] = int(row["row_count"])
     row_counts = {name: counts.get(name, 0) for name in spec.splits}
     if isinstance(spec.split, ColumnSplit):
         row_counts = {name: count for name, count in row_counts.items() if count or name in ("train", "test")}
-    empty = [name for name, count in row_counts.items() if not count]
-    dropped = {"embargo": counts[None]} if counts.get(None) else {}
-    if empty:
-        raise ExportError(_empty_message(spec, empty, row_counts, dropped))
-    for name in row_counts:
-        load = f"set variable {_variable(name)} = (select bits from {_BITS} where split = {literal(name)})"
-        engine.rows(Query.of(Step(f"load_{name}", load)))
-    return Placement(row_counts=row_counts, dropped=dropped, first_row=facts.first_row)
+    indexes = [*range(len(spec.subsets)), None] if spec.subsets else []
+    return Placement(
+        row_counts=row_counts,
+        dropped={reason: count for reason, count in sorted(counts.items()) if reason not in SPLITS},
+        first_row=facts.first_row,
+        train_parts=tuple(
+            Part(split="train", subset=None if i is None else spec.subsets[i], row_count=parts[i])
+            for i in indexes
+            if parts.get(i)
+        ),
+        fold_bits=fold_bit_count(spec),
+    )
+
+
+def _load_bits(engine: Engine, spec: DatasetSpec, placement: Placement) -> None:
+    """Puts the kept bits into variables, where an expression can ask them."""
+
+    def load(name: str, bits: str) -> None:
+        engine.rows(Query.of(Step(f"load_{name}", f"set variable {_variable(name)} = (select {bits} from {_BITS})")))
+
+    for split in placement.row_counts:
+        load(split, f"bit_or(bits) filter (place = {literal(split)})")
+    for i, part in enumerate(placement.train_parts):
+        index = "null" if part.subset is None else spec.subsets.index(part.subset)
+        load(f"part_{i}", f"bit_or(bits) filter (place = 'train' and part is not distinct from {index})")
+    for i in range(placement.fold_bits):
+        # No bits at all where no row has this one.
+        load(f"fold_bit_{i}", f"coalesce(bit_or(fold_bit_{i}), bit_or(bits) & ~bit_or(bits))")
 
 
 _BITS = "split_bits"
-_KEPT = Query.of(Step("kept_bits", f"select split, row_count from {_BITS}"))
+_KEPT = Query.of(Step("kept_bits", f"select place, part, row_count from {_BITS}"))
 
 
-def _variable(split: str) -> str:
-    return f"rows_in_{split}"
-
-
-def _empty_message(
-    spec: DatasetSpec, empty: Sequence[str], row_counts: Mapping[str, int], dropped: Mapping[str, int]
-) -> str:
-    counts = ", ".join(f"{name} {count:,}" for name, count in {**row_counts, **dropped}.items())
-    if isinstance(spec.split, TimeSplit):
-        cutoffs = ", ".join(
-            f"{name} from {moment:%Y-%m-%d %H:%M}" for name, moment in (spec.split.cutoffs or {}).items()
-        )
-        advice = f"the cutoffs ({cutoffs}) or the embargo leave no room; choose others"
-    elif isinstance(spec.split, ColumnSplit):
-        advice = f"no row says so in {spec.split.column!r}"
-    else:
-        advice = f"there are too few {'groups' if spec.groups else 'rows'} for these shares"
-    return f"dataset {spec.name!r}: split {' and '.join(empty)} would be empty; rows: {counts}\n  {advice}"
+def _variable(name: str) -> str:
+    return f"rows_in_{name}"
 
 
 def placed_relations(relation: Relation, placement: Placement) -> dict[str, Relation]:

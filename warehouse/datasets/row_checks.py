@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from warehouse.datasets.spec import SPLITS, ColumnSplit, DatasetSpec, TimeSplit
+from warehouse.datasets.placement_problems import off_target_sql
+from warehouse.datasets.spec import SPLITS, ColumnSplit, DatasetSpec, Grouping, HashTimeSplit, TimeSplit
 from warehouse.engine.base import Engine
 from warehouse.errors import ExportError, problem_list
 from warehouse.sql import Query, Relation, Step, identifier, literal
@@ -32,17 +34,20 @@ class TableFacts:
     key_range: tuple[int, int] | None
     """Of a key that is one integer column; otherwise None."""
     time_nulls: int
-    """0 unless the rows are split by time."""
+    """0 unless the rows are split by time, alone or among others."""
     group_kinds: int
-    """Roughly, how many different groups there are; 0 without groups."""
+    """Roughly, how many different groups there are; 0 unless one column tells the group."""
+    synthetic_nulls: int = 0
+    """Rows that do not say whether they are synthetic; 0 when none need to."""
 
 
 def table_facts_sql(relation: Relation, spec: DatasetSpec, *, integer_key: bool) -> Query:
     """One row: counts of rows and nulls, ranges of the row numbers and of an integer key."""
     keys = ",\n".join(f"count(*) - count({identifier(name)}) as key_nulls_{i}" for i, name in enumerate(spec.key))
     key = identifier(spec.key[0])
-    time = identifier(spec.time) if spec.time and isinstance(spec.split, TimeSplit) else ""
-    groups = f"approx_count_distinct({identifier(spec.groups[0])})" if spec.groups else "0"
+    time = identifier(spec.time) if spec.time and isinstance(spec.split, TimeSplit | HashTimeSplit) else ""
+    flag = identifier(spec.synthetic.column) if spec.synthetic else ""
+    groups = f"approx_count_distinct({identifier(spec.groups[0])})" if len(spec.groups) == 1 else "0"
     return Query.of(
         Step(
             "table_facts",
@@ -56,6 +61,7 @@ def table_facts_sql(relation: Relation, spec: DatasetSpec, *, integer_key: bool)
                 {f"max({key})" if integer_key else "null"} as greatest_key,
                 {f"count(*) - count({time})" if time else "0"} as time_nulls,
                 {groups} as group_kinds,
+                {f"count(*) - count({flag})" if flag else "0"} as synthetic_nulls,
             from {relation.sql}
             """,
         )
@@ -74,6 +80,7 @@ def read_table_facts(engine: Engine, relation: Relation, spec: DatasetSpec, *, i
         key_range=(row["least_key"], row["greatest_key"]) if has_range else None,
         time_nulls=row["time_nulls"],
         group_kinds=row["group_kinds"],
+        synthetic_nulls=row["synthetic_nulls"],
     )
 
 
@@ -151,13 +158,23 @@ def check_rows(engine: Engine, relation: Relation, spec: DatasetSpec, facts: Tab
             f"key {key} is not unique: {row['key_count']:,} keys stand in {row['row_count']:,} rows"
             f"\nfor example {examples('true', repeated=True)}"
         )
-    if facts.time_nulls and isinstance(spec.split, TimeSplit):
+    if facts.time_nulls:
         found = examples(f"{identifier(spec.time or '')} is null")
         problems.append(
             f"time {spec.time!r} is NULL in {facts.time_nulls:,} rows, for example in those with key {found}"
         )
+    if facts.synthetic_nulls and spec.synthetic is not None:
+        found = examples(f"{identifier(spec.synthetic.column)} is null")
+        problems.append(
+            f"synthetic {spec.synthetic.column!r} is NULL in {facts.synthetic_nulls:,} rows, for example in those with "
+            f"key {found}"
+        )
     if isinstance(spec.split, ColumnSplit):
         problems += _column_problems(engine, relation, spec, spec.split)
+        for problem, condition in _misplaced(spec, spec.split):
+            count = engine.rows(row_count_sql(relation, condition))[0]["row_count"]
+            if count:
+                problems.append(f"{count:,} rows {problem}, for example with key {examples(condition)}")
     if problems:
         title = f"dataset {spec.name!r} cannot be exported from model {spec.model!r}:"
         raise ExportError(problem_list(title, problems) + "\n  correct the model, then: warehouse build")
@@ -193,22 +210,43 @@ def foreign_splits_sql(relation: Relation, column: str) -> Query:
     )
 
 
-def crossing_groups_sql(relation: Relation, group: str, column: str) -> Query:
+def row_count_sql(relation: Relation, condition: str) -> Query:
+    """One row: `row_count`, rows that satisfy the condition."""
+    return Query.of(Step("row_count", f"select count(*) as row_count from {relation.sql} where {condition}"))
+
+
+def _misplaced(spec: DatasetSpec, split: ColumnSplit) -> Iterator[tuple[str, str]]:
+    """What rows must not be where the column puts them, in words and as a condition."""
+    name = f"{identifier(split.column)}::varchar"
+    if spec.target_distribution is not None:
+        yield (
+            f"of dev and test do not satisfy target_distribution ({spec.target_distribution})",
+            f"{name} in ('dev', 'test') and {off_target_sql(spec.target_distribution)}",
+        )
+    if spec.synthetic is not None:
+        closed = "dev and test" if spec.synthetic.train_dev else "train_dev, dev and test"
+        words = "'dev', 'test'" if spec.synthetic.train_dev else "'train_dev', 'dev', 'test'"
+        yield f"of {closed} are synthetic", f"{name} in ({words}) and {identifier(spec.synthetic.column)}"
+
+
+def crossing_groups_sql(relation: Relation, groups: Sequence[str], column: str) -> Query:
     """A few rows: `value` and `split_count` of groups that lie in several splits; `group_count` of all such."""
-    name = identifier(group)
+    names = ", ".join(map(identifier, groups))
+    texts = ", ".join(f"{identifier(name)}::varchar" for name in groups)
+    known = " and ".join(f"{identifier(name)} is not null" for name in groups)
     return Query.of(
         Step(
             "crossing_groups",
             f"""
             select
-                {name}::varchar as value,
+                concat_ws(', ', {texts}) as value,
                 count(distinct {identifier(column)}) as split_count,
                 count(*) over () as group_count,
             from {relation.sql}
-            where {name} is not null
-            group by {name}
+            where {known}
+            group by {names}
             having count(distinct {identifier(column)}) > 1
-            order by {name}
+            order by {names}
             limit {_EXAMPLES}
             """,
         )
@@ -224,8 +262,11 @@ def _column_problems(engine: Engine, relation: Relation, spec: DatasetSpec, spli
             for row in foreign
         )
         problems.append(f"split.column {split.column!r} must name one of {', '.join(SPLITS)}; it also holds {found}")
-    for group in spec.groups:
-        crossing = engine.rows(crossing_groups_sql(relation, group, split.column))
+    # Linked groups are whole when each column's are.
+    is_composite = len(spec.groups) > 1 and spec.grouping is Grouping.COMPOSITE
+    for groups in [spec.groups] if is_composite else [(group,) for group in spec.groups]:
+        group = ", ".join(groups)
+        crossing = engine.rows(crossing_groups_sql(relation, groups, split.column))
         if crossing:
             found = ", ".join(repr(str(row["value"])[:100]) for row in crossing)
             problems.append(

@@ -8,18 +8,21 @@ Python, and both must agree with the vectors in `tests/datasets/vectors.json`. S
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from hashlib import md5
 from uuid import UUID
 
 from warehouse.datasets.reading import exact
-from warehouse.datasets.spec import HashSplit, HashTimeSplit, TimeSplit
+from warehouse.datasets.spec import DatasetSpec, HashSplit, HashTimeSplit, TimeSplit
 from warehouse.sql import identifier, literal
 
 LINE = ("test", "dev", "train_dev", "train")
 """The splits in the order in which they lie on the line."""
+
+NOWHERE = "frozen"
+"""Stands on a line where no split may take a row."""
 
 SEPARATOR = "\x1f"
 HEX_DIGITS = 16
@@ -59,6 +62,81 @@ def split_bounds(split: HashSplit | TimeSplit | HashTimeSplit) -> dict[str, str]
             total += shares[name]
             bounds[name] = END if name == "train" else bound(total)
     return bounds
+
+
+def diverted_line(split: HashSplit | HashTimeSplit, closed: Collection[str]) -> tuple[tuple[str, str], ...]:
+    """The line for rows that must not enter the `closed` splits: upper bounds with what lies below each, in order.
+
+    Each stretch of the line that belongs to closed splits is cut anew: its first part, as large as train_dev's share of
+    train, is train_dev, the rest is train; all of it is train when train_dev is closed. Everything else stays as it
+    was. While train itself is closed, such rows have nowhere to go: they are `frozen`.
+    """
+    shares = {name: exact(share) for name, share in split.shares.items()}
+    train_dev = exact(split.train_dev)
+    test_end = shares["test"]
+    dev_end = test_end + shares.get("dev", Decimal(0))
+    train = NOWHERE if "train" in closed else "train"
+    pieces: list[tuple[Decimal, str]] = []
+    start = Decimal(0)
+    # Neighbours that are both closed are one stretch.
+    stretches = [("test", dev_end)] if {"test", "dev"} <= {*closed} else [("test", test_end), ("dev", dev_end)]
+    for name, end in stretches:
+        if name not in closed:
+            pieces.append((end, name))
+        else:
+            carved = Decimal(0) if {"train", "train_dev"} & {*closed} else train_dev
+            pieces += [(start + carved * (end - start), "train_dev"), (end, train)]
+        start = end
+    pieces.append((dev_end + train_dev * shares["train"], train if "train_dev" in closed else "train_dev"))
+    pieces.append((Decimal(1), train))
+    starts = (Decimal(0), *(end for end, _ in pieces))
+    return tuple((bound(end), name) for start, (end, name) in zip(starts, pieces, strict=False) if end > start)
+
+
+def line_sql(point: str, line: Sequence[tuple[str, str]]) -> str:
+    """What a point lies in, both expressions; NULL for a NULL point."""
+    branches = " ".join(f"when {point} < {literal(upper)} then {literal(name)}" for upper, name in line)
+    return f"case {branches} end"
+
+
+def line_place(point: str, line: Sequence[tuple[str, str]]) -> str:
+    """What a point lies in."""
+    return next(name for upper, name in line if point < upper)
+
+
+def subset_sql(point: str, share: float) -> str:
+    """Whether a point lies in this nested share: its second lane, as text, is below the share's bound."""
+    return f"substr({point}, 9, 8) < {literal(bound(exact(share)))}"
+
+
+def is_in_subset(point: str, share: float) -> bool:
+    """Whether a point lies in this nested share; whatever lies in one lies in every larger one."""
+    return point[8:16] < bound(exact(share))
+
+
+def fold_sql(point: str, folds: int) -> str:
+    """The fold of a point, 0 to `folds` - 1: its third lane times the number of folds, rounded down."""
+    return f"(('0x' || substr({point}, 17, 8))::bigint * {folds} >> 32)::integer"
+
+
+def fold_of(point: str, folds: int) -> int:
+    """The fold of a point, 0 to `folds` - 1."""
+    return int(point[16:24], 16) * folds >> 32
+
+
+def salt_of(spec: DatasetSpec) -> str:
+    """What is mixed into every hash of this dataset; its name when a column names the splits.
+
+    A share of train has a name of its own, and the salt of the whole.
+    """
+    own: str | None = getattr(spec.split, "salt", None)
+    return own if own is not None else spec.name.removesuffix(fraction_suffix(spec.fraction))
+
+
+def fraction_suffix(fraction: float) -> str:
+    """What the name of an exported share of train ends in: `_10pct`, `_2p5pct`; nothing for the whole."""
+    percent = f"{(exact(fraction) * 100).normalize():f}".replace(".", "p")
+    return "" if fraction == 1 else f"_{percent}pct"
 
 
 def canonical_key(parts: Sequence[KeyPart]) -> str:

@@ -1,0 +1,129 @@
+"""Which rows of the table an earlier version holds, matched by key as exported, and kept as bits per split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from warehouse.datasets.columns import OutputColumn
+from warehouse.datasets.row_checks import TableFacts
+from warehouse.datasets.versions import Version
+from warehouse.engine.base import Engine
+from warehouse.sql import Query, Relation, Step, identifier, literal
+
+_BITS = "known_bits"
+_EXAMPLES = 5
+
+
+def has_same_key(columns: Sequence[OutputColumn], version: Version, key: Sequence[str]) -> bool:
+    """Whether rows can be matched: the version's key is of the same columns and types."""
+    types = {column.name: column.type for column in columns}
+    before = {column.name: column.type for column in version.manifest.columns}
+    return tuple(key) == version.manifest.spec.key and all(types.get(name) == before.get(name) for name in key)
+
+
+def _table_keys(relation: Relation, columns: Sequence[OutputColumn], key: Sequence[str]) -> Step:
+    values = {column.name: column.value for column in columns}
+    keys = ", ".join(f"{values[name]} as k{i}" for i, name in enumerate(key))
+    return Step("table_keys", f"select rowid as row_number, {keys} from {relation.sql}")
+
+
+def _version_keys(version: Version, splits: Sequence[str], key: Sequence[str]) -> Step:
+    keys = ", ".join(f"{identifier(name)} as k{i}" for i, name in enumerate(key))
+    parts = (f"select {keys}, {literal(split)} as split from {version.split(split).sql}" for split in splits)
+    return Step("version_keys", " union all ".join(parts))
+
+
+def known_bits_sql(
+    relation: Relation,
+    columns: Sequence[OutputColumn],
+    version: Version,
+    splits: Sequence[str],
+    *,
+    key: Sequence[str],
+    facts: TableFacts,
+) -> Query:
+    """One row per split of the version that still has rows in the table: `split`, `row_count`, `bits`."""
+    matches = " and ".join(f"table_keys.k{i} = version_keys.k{i}" for i in range(len(key)))
+    return Query.of(
+        _table_keys(relation, columns, key),
+        _version_keys(version, splits, key),
+        Step(
+            "known_bits",
+            f"""
+            select
+                version_keys.split,
+                count(*) as row_count,
+                bitstring_agg(table_keys.row_number, {facts.first_row}, {facts.last_row}) as bits,
+            from table_keys
+            join version_keys on {matches}
+            group by version_keys.split
+            """,
+        ),
+    )
+
+
+def mark_known_rows(
+    engine: Engine,
+    relation: Relation,
+    columns: Sequence[OutputColumn],
+    version: Version,
+    variables: Mapping[str, str],
+    *,
+    key: Sequence[str],
+    facts: TableFacts,
+) -> dict[str, int]:
+    """Sets each split's variable to the bits of the rows that the version has in it; how many there are.
+
+    Args:
+        engine: Whose session keeps the bits.
+        relation: The model's table.
+        columns: As they are exported, since a key may be.
+        version: Whose rows are looked for.
+        variables: Name of the variable by split.
+        key: The key's columns.
+        facts: Of the table.
+    """
+    query = known_bits_sql(relation, columns, version, tuple(variables), key=key, facts=facts)
+    engine.rows(Query.of(Step("keep_bits", f"create or replace temp table {_BITS} as\n{query.text}")))
+    rows = engine.rows(Query.of(Step("known", f"select split, row_count from temp.{_BITS}")))
+    counts = {row["split"]: int(row["row_count"]) for row in rows}
+    for split, variable in variables.items():
+        bits = f"(select bits from temp.{_BITS} where split = {literal(split)})"
+        engine.rows(Query.of(Step("load_bits", f"set variable {identifier(variable)} = {bits}")))
+    return {split: counts.get(split, 0) for split in variables}
+
+
+def vanished_keys_sql(
+    relation: Relation, columns: Sequence[OutputColumn], version: Version, split: str, *, key: Sequence[str]
+) -> Query:
+    """A few rows: `example`, keys as text of the version's split that the table has no more."""
+    matches = " and ".join(f"table_keys.k{i} = version_keys.k{i}" for i in range(len(key)))
+    names = ", ".join(f"k{i}" for i in range(len(key)))
+    return Query.of(
+        _table_keys(relation, columns, key),
+        _version_keys(version, (split,), key),
+        Step(
+            "vanished_keys",
+            f"""
+            select concat_ws(', ', {names}) as example
+            from version_keys
+            anti join table_keys on {matches}
+            order by {names}
+            limit {_EXAMPLES}
+            """,
+        ),
+    )
+
+
+def vanished_keys(
+    engine: Engine,
+    relation: Relation,
+    columns: Sequence[OutputColumn],
+    version: Version,
+    split: str,
+    *,
+    key: Sequence[str],
+) -> str:
+    """A few keys of the version's split that the table has no more, for a message."""
+    rows = engine.rows(vanished_keys_sql(relation, columns, version, split, key=key))
+    return "; ".join(str(row["example"])[:100] for row in rows)

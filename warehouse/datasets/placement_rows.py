@@ -1,0 +1,279 @@
+"""The SQL that decides each row's place: the split that it lies in, or the reason why it is in none.
+
+Plain specifications take a short way: one expression per row. All others go through the same four steps: the point of
+the row's entity with what the rules ask of the row, the place by the split's method, the place by the rules, and what
+is left out of train.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from warehouse.datasets.placement_problems import off_target_sql
+from warehouse.datasets.placement_rules import (
+    by_column_or_time_sql,
+    frozen_in_sql,
+    left_out_sql,
+    period_sql,
+    ruled_place_sql,
+    surplus_sql,
+    unmoved_place_sql,
+)
+from warehouse.datasets.row_checks import TableFacts
+from warehouse.datasets.spec import (
+    ColumnSplit,
+    DatasetSpec,
+    DuplicateRule,
+    Grouping,
+    HashSplit,
+    HashTimeSplit,
+    TimeSplit,
+)
+from warehouse.datasets.splits import fold_sql, hash_text_sql, place_sql, salt_of, split_bounds, subset_sql
+from warehouse.datasets.strata import STRATIFIED, known_in_sql, stratum_sql
+from warehouse.sql import Relation, Step, identifier
+
+POINTS = "pointed_rows"
+"""A table of the session, for what reads the points more than once."""
+
+ENTITIES = "entities"
+"""A table of the session for linked rows: `row_number`, `point`; rows that are not in it stand for themselves."""
+
+DUPLICATES = "duplicate_rows"
+"""A variable of the session: bits of the rows whose equals are exported in their place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the session holds beside the model's table."""
+
+    frozen: tuple[str, ...] = ()
+    """Splits whose rows are given: as bits, in variables."""
+    has_duplicates: bool = False
+    """Whether `DUPLICATES` is set."""
+
+
+def is_movable(spec: DatasetSpec) -> bool:
+    """Whether a row that must not enter a split may go to train instead: nothing ties it to other rows or to a time."""
+    return isinstance(spec.split, HashSplit) and not spec.groups and not spec.is_linked
+
+
+def is_plain(spec: DatasetSpec, known: Known) -> bool:
+    """Whether the method alone places the rows."""
+    asks = (spec.target_distribution, spec.synthetic, spec.downsample, spec.subsets, spec.folds, known.frozen)
+    stratified = isinstance(spec.split, HashSplit) and bool(spec.split.stratify)
+    once = spec.deduplicate.exact is DuplicateRule.ONCE
+    return not (any(asks) or stratified or spec.is_linked or once or known.has_duplicates or spec.fraction < 1)
+
+
+def placed_rows_sql(
+    relation: Relation, spec: DatasetSpec, facts: TableFacts, known: Known, *, kept_points: bool = False
+) -> tuple[Step, ...]:
+    """Steps; one row of the last per row of the table: `row_number`, `place`, `part` and `fold`.
+
+    `place` is a split or a reason, `part` the index of the smallest of `spec.subsets` that a row of train belongs to,
+    `fold` is NULL outside train, and both when nobody asks.
+    """
+    if is_plain(spec, known):
+        return (
+            *_plainly_placed_sql(relation, spec, facts),
+            Step("placed_rows", "select row_number, place, null::integer as part, null::integer as fold from places"),
+        )
+    points = (
+        (Step("points", f"select * from temp.{POINTS}"),)
+        if kept_points
+        else pointed_rows_sql(relation, spec, facts, known)
+    )
+    return (*points, *_based_rows_sql(spec, known), *_ruled_rows_sql(spec, known), *_last_steps_sql(spec))
+
+
+def _plainly_placed_sql(relation: Relation, spec: DatasetSpec, facts: TableFacts) -> tuple[Step, ...]:
+    split = spec.split
+    if isinstance(split, ColumnSplit):
+        return (_places(relation, f"{identifier(split.column)}::varchar"),)
+    bounds = split_bounds(split)
+    if isinstance(split, TimeSplit):
+        carved = place_sql(hash_text_sql(spec.key, salt=split.salt), bounds) if split.train_dev else "'train'"
+        return (_places(relation, period_sql(spec, split, train=carved)),)
+    own = place_sql("point", bounds)
+    period = {"period": period_sql(spec, split)} if isinstance(split, HashTimeSplit) else {}
+    if isinstance(split, HashTimeSplit):
+        own = by_column_or_time_sql(spec)
+    return (
+        *_points_sql(relation, spec, facts, period),
+        Step("places", f"select row_number, {own} as place from points"),
+    )
+
+
+def _places(relation: Relation, place: str) -> Step:
+    return Step("places", f"select rowid as row_number, {place} as place from {relation.sql}")
+
+
+def pointed_rows_sql(relation: Relation, spec: DatasetSpec, facts: TableFacts, known: Known) -> tuple[Step, ...]:
+    """Steps; one row of the last, `points`, per row of the table: its entity's point, and what the rules ask of it."""
+    split = spec.split
+    asked: dict[str, str] = {}
+    if isinstance(split, TimeSplit | HashTimeSplit):
+        asked["period"] = period_sql(spec, split)
+    if isinstance(split, ColumnSplit):
+        asked["period"] = f"{identifier(split.column)}::varchar"
+    if spec.target_distribution is not None:
+        asked["is_off_target"] = off_target_sql(spec.target_distribution)
+    if spec.synthetic is not None:
+        asked["is_synthetic"] = identifier(spec.synthetic.column)
+    if spec.downsample is not None:
+        asked["is_surplus"] = surplus_sql(spec, spec.downsample)
+    if known.frozen:
+        asked["frozen_in"] = frozen_in_sql(known.frozen, facts.first_row)
+    if known.has_duplicates:
+        asked["is_duplicate"] = f"get_bit(getvariable('{DUPLICATES}'), (rowid - {facts.first_row})::integer) = 1"
+    if isinstance(split, HashSplit) and split.stratify:
+        asked["stratum"] = stratum_sql(split.stratify)
+        # What stands in a frozen split and is not among its rows is placed anew.
+        known_splits = [name for name in spec.splits if name not in known.frozen]
+        asked["known_in"] = known_in_sql(known_splits, facts.first_row)
+    return _points_sql(relation, spec, facts, asked)
+
+
+def own_point_sql(spec: DatasetSpec) -> str:
+    """The point of a row by its own values alone: of its group (of linked groups, the first it has), or of its key."""
+    one_by_one = spec.grouping is Grouping.LINKED
+    members = [(group,) for group in spec.groups] if one_by_one else [spec.groups] if spec.groups else []
+    return f"coalesce({', '.join(hash_text_sql(names, salt=salt_of(spec)) for names in (*members, spec.key))})"
+
+
+def _points_sql(relation: Relation, spec: DatasetSpec, facts: TableFacts, asked: dict[str, str]) -> tuple[Step, ...]:
+    """Steps; one row of the last per row of the table: `row_number`, `point` and these expressions by their names."""
+    salt = salt_of(spec)
+    more = "".join(f", {expression} as {name}" for name, expression in asked.items())
+    names = "".join(f", {name}" for name in asked)
+    by_key = hash_text_sql(spec.key, salt=salt)
+    own = own_point_sql(spec)
+    if spec.is_linked:
+        return (
+            Step("own_points", f"select rowid as row_number, {own} as own_point{more} from {relation.sql}"),
+            Step(
+                "points",
+                f"""
+                select
+                    own_points.row_number,
+                    coalesce({ENTITIES}.point, own_points.own_point) as point{names},
+                from own_points
+                left join temp.{ENTITIES} on own_points.row_number = {ENTITIES}.row_number
+                """,
+            ),
+        )
+    if len(spec.groups) != 1 or facts.group_kinds * 4 > facts.row_count:
+        return (Step("points", f"select rowid as row_number, {own} as point{more} from {relation.sql}"),)
+    # A hash costs more than a probe: with few groups, each is hashed once.
+    group = identifier(spec.groups[0])
+    return (
+        Step("groups_once", f"select distinct {group} as member from {relation.sql} where {group} is not null"),
+        Step("group_points", f"select member, {hash_text_sql(('member',), salt=salt)} as point from groups_once"),
+        Step(
+            "rows_with_group",
+            f"""
+            select
+                rowid as row_number,
+                {group} as member,
+                case when {group} is null then {by_key} end as own_point{more},
+            from {relation.sql}
+            """,
+        ),
+        Step(
+            "points",
+            f"""
+            select
+                rows_with_group.row_number,
+                coalesce(group_points.point, rows_with_group.own_point) as point{names},
+            from rows_with_group
+            left join group_points on rows_with_group.member = group_points.member
+            """,
+        ),
+    )
+
+
+def _based_rows_sql(spec: DatasetSpec, known: Known) -> tuple[Step, ...]:
+    """The place by the split's method."""
+    split = spec.split
+    if not isinstance(split, HashSplit):
+        return (Step("based_rows", f"select *, {by_column_or_time_sql(spec)} as base from points"),)
+    line = unmoved_place_sql(spec, known.frozen, movable=is_movable(spec))
+    if not split.stratify:
+        return (Step("based_rows", f"select *, {line} as base from points"),)
+    unit = "row_number" if is_movable(spec) else "point"
+    return (
+        Step("lined_rows", f"select *, {line} as lined from points"),
+        Step(
+            "based_rows",
+            f"""
+            select
+                lined_rows.*,
+                coalesce({STRATIFIED}.base, lined_rows.lined) as base,
+            from lined_rows
+            left join temp.{STRATIFIED} on lined_rows.{unit} = {STRATIFIED}.unit
+            """,
+        ),
+    )
+
+
+def _ruled_rows_sql(spec: DatasetSpec, known: Known) -> tuple[Step, ...]:
+    """The place by the rules: what must not lie in a split goes to train, or is left out when something ties it."""
+    if known.frozen and ties_rows(spec):
+        return (
+            Step("frozen_points", "select distinct point from points where frozen_in is not null"),
+            Step(
+                "frozen_entities",
+                """
+                select
+                    based_rows.*,
+                    frozen_points.point is not null as has_frozen_rows,
+                from based_rows
+                left join frozen_points on based_rows.point = frozen_points.point
+                """,
+            ),
+            Step("ruled_rows", _ruled_sql(spec, known, "frozen_entities")),
+        )
+    return (Step("ruled_rows", _ruled_sql(spec, known, "based_rows")),)
+
+
+def ties_rows(spec: DatasetSpec) -> bool:
+    """Whether several rows may be one entity."""
+    return bool(spec.groups) or spec.is_linked
+
+
+def _ruled_sql(spec: DatasetSpec, known: Known, source: str) -> str:
+    place = ruled_place_sql(
+        spec,
+        known.frozen,
+        movable=is_movable(spec),
+        tied=ties_rows(spec),
+        has_duplicates=known.has_duplicates,
+    )
+    surplus = "is_surplus" if spec.downsample is not None else "false"
+    return f"select row_number, point, {surplus} as is_surplus, {place} as ruled from {source}"
+
+
+def _last_steps_sql(spec: DatasetSpec) -> tuple[Step, ...]:
+    """What is left out of train, and the parts and folds of what stays."""
+    fold = fold_sql("point", spec.folds) if spec.folds else "null::integer"
+    return (
+        Step("kept_rows", f"select row_number, point, {left_out_sql(spec)} as place from ruled_rows"),
+        Step(
+            "placed_rows",
+            f"""
+            select
+                row_number,
+                place,
+                case when place = 'train' then {_part_sql(spec.subsets)} end as part,
+                case when place = 'train' then {fold} end as fold,
+            from kept_rows
+            """,
+        ),
+    )
+
+
+def _part_sql(subsets: Sequence[float]) -> str:
+    branches = " ".join(f"when {subset_sql('point', share)} then {i}" for i, share in enumerate(subsets))
+    return f"case {branches} end" if branches else "null::integer"
