@@ -33,6 +33,8 @@ class Task:
     dbt_manifest: DbtManifest
     declaration: Declaration
     now: datetime
+    recorded: DatasetSpec | None = None
+    """A version's specification, by which it is made again; None: the declared one counts."""
 
 
 def draft_manifest(

@@ -23,6 +23,7 @@ from warehouse.datasets.manifest import (
 from warehouse.datasets.placement import place_rows, placed_relations
 from warehouse.datasets.row_checks import check_rows, read_table_facts
 from warehouse.datasets.sharing import share_files
+from warehouse.datasets.spec import DatasetSpec
 from warehouse.datasets.splits import is_integer_type
 from warehouse.datasets.versions import Version, newest_version
 from warehouse.datasets.writing import (
@@ -65,6 +66,7 @@ def export_dataset(
     build: str | None = None,
     dry_run: bool = False,
     allow_split_changes: bool = False,
+    recorded: DatasetSpec | None = None,
 ) -> Export:
     """Writes the next version of a dataset, unless the newest one is already what it would be.
 
@@ -78,6 +80,7 @@ def export_dataset(
         build: Id of a build; the published one when left out.
         dry_run: Find out everything and write nothing.
         allow_split_changes: Also write a version in which rows changed their split.
+        recorded: A version's specification, by which it is made again; the declared one when left out.
 
     Raises:
         ProjectError: nothing is published, or there is no such build.
@@ -100,7 +103,14 @@ def export_dataset(
     folder = project.datasets_path / declaration.name
     with _reading(project, files, folder, dry_run=dry_run) as engine, writing(folder):
         return _export(
-            Task(project=project, files=files, dbt_manifest=dbt_manifest, declaration=declaration, now=now),
+            Task(
+                project=project,
+                files=files,
+                dbt_manifest=dbt_manifest,
+                declaration=declaration,
+                now=now,
+                recorded=recorded,
+            ),
             engine,
             folder,
             dry_run=dry_run,
@@ -142,7 +152,8 @@ def _export(task: Task, engine: LocalEngine, folder: Path, *, dry_run: bool, all
     types = _table_types(engine, relation, model, task)
     memory_mb = max(MEMORY_MB, MEMORY_MB_PER_COLUMN * len(types))
     engine.rows(Query.of(Step("allow_memory", f"set memory_limit = '{memory_mb}MB'")))
-    spec, model = task.declaration.usable(types)
+    declared, model = task.declaration.usable(types)
+    spec = task.recorded or declared
     columns = [output_column(column, types[column]) for column in exported_columns(spec, types)]
     previous = newest_version(task.project, spec.name)
 
