@@ -31,7 +31,7 @@ from warehouse.datasets.spec import (
     Weights,
 )
 from warehouse.datasets.split_words import code, duration, split_rule, treatment
-from warehouse.datasets.subsets import check_fraction, in_subset, subset_files, subset_name
+from warehouse.datasets.subsets import Share, check_fraction, subset_files, subset_name
 from warehouse.errors import VersionError
 
 DECLARED = {"key": "id", "label": "y", "split": {"method": "hash", "shares": {"train": 0.7, "dev": 0.1, "test": 0.2}}}
@@ -128,15 +128,19 @@ def test_a_share_is_the_files_of_all_smaller_ones(manifest: Manifest) -> None:
 
 def test_a_smaller_share_is_inside_a_larger_one_and_as_large_as_asked() -> None:
     def share(fraction: float) -> set[int]:
-        return {key for key in range(4_000) if in_subset([key], [key], fraction=fraction, salt="s")}
+        held = Share(entity=("id",), key=("id",), fraction=fraction, salt="s").holds({"id": range(4_000)})
+        return {key for key, holds in enumerate(held) if holds}
 
     assert share(0.05) < share(0.2) < share(0.9)
     assert len(share(0.2)) == pytest.approx(800, rel=0.1)
 
 
 def test_an_example_without_an_entity_is_in_a_share_by_its_own_key() -> None:
-    for key in range(50):
-        assert in_subset([None], [key], fraction=0.5, salt="s") == in_subset([key], [key], fraction=0.5, salt="s")
+    by_key = Share(entity=("id",), key=("id",), fraction=0.5, salt="s")
+    by_group = Share(entity=("group",), key=("id",), fraction=0.5, salt="s")
+
+    assert by_group.holds({"id": range(50), "group": [None] * 50}) == by_key.holds({"id": range(50)})
+    assert len(set(by_group.holds({"id": range(50), "group": [7] * 50}))) == 1
 
 
 @pytest.mark.parametrize(

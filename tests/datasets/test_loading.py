@@ -13,9 +13,8 @@ import pytest
 from fake_builds import Fake
 
 import warehouse
-from warehouse.datasets import loading
 from warehouse.datasets.loading import Dataset, MissingExtraError
-from warehouse.errors import VersionError
+from warehouse.errors import VersionError, import_extra
 from warehouse.exports.outcome import Export
 
 DECLARED = {"key": "id", "label": "y", "split": {"method": "hash", "shares": {"train": 0.7, "dev": 0.1, "test": 0.2}}}
@@ -83,7 +82,7 @@ def test_a_folder_that_is_no_version_is_refused(tmp_path: Path) -> None:
 
 def test_a_missing_extra_is_named() -> None:
     with pytest.raises(MissingExtraError, match=r"pip install 'ml-warehouse\[arrow\]'"):
-        loading._import("a_package_that_nobody_has", extra="arrow")
+        import_extra("a_package_that_nobody_has", extra="arrow")
 
 
 def test_the_repr_says_what_is_inside(dataset: Dataset) -> None:

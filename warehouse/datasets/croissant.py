@@ -15,6 +15,7 @@ from warehouse.datasets.croissant_fields import CroissantType, croissant_type
 from warehouse.datasets.manifest import ColumnRecord, Manifest, SplitRecord
 from warehouse.datasets.spec import Format
 from warehouse.datasets.subsets import SUBSET_SPLIT, subset_files, subset_name
+from warehouse.datasets.type_names import parse_type
 
 CROISSANT_NAME = "croissant.json"
 CONFORMS_TO = "http://mlcommons.org/croissant/1.1"
@@ -220,7 +221,7 @@ def field_ids(manifest: Manifest) -> dict[str, str]:
 
 def _type(column: ColumnRecord, format_: Format) -> CroissantType | None:
     # NOTE: mlcroissant cannot read a UUID that a file holds as 16 bytes; it would read no record at all.
-    if "UUID" in column.type.upper() and format_ in (Format.PARQUET, Format.ARROW):
+    if "UUID" in parse_type(column.type).scalars() and format_ in (Format.PARQUET, Format.ARROW):
         return None
     type_ = croissant_type(column.type)
     if type_ is not None and format_ is Format.CSV and (type_.shape or type_.members):

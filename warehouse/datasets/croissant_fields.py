@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from warehouse.datasets.type_names import TypeName, parse_type
 
 _SCALARS = {
     "BOOLEAN": "sc:Boolean",
@@ -23,7 +24,6 @@ _SCALARS = {
     "TIME": "sc:Time",
     **dict.fromkeys(("TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ"), "sc:DateTime"),
 }
-_ARRAY = re.compile(r"(.*)\[(\d*)\]", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,48 +43,24 @@ def croissant_type(type_name: str) -> CroissantType | None:
 
     A decimal becomes a floating point number, since Croissant has no exact one.
     """
-    element, shape = type_name.strip(), list[int]()
-    while match := _ARRAY.fullmatch(element):
-        # DuckDB writes the outermost dimension last, Croissant first.
-        shape.append(int(match[2]) if match[2] else -1)
-        element = match[1]
-    if element.upper().startswith("STRUCT(") and element.endswith(")"):
-        return _struct(element, tuple(shape))
-    data_type = _SCALARS.get(re.sub(r"\(.*\)", "", element).strip().upper())
+    type_, shape = parse_type(type_name), list[int]()
+    while type_.item is not None and type_.key is None:
+        # DuckDB writes the outermost dimension last, so it is the first that comes off.
+        length = type_.name[type_.name.rindex("[") + 1 : -1]
+        shape.append(int(length) if length else -1)
+        type_ = type_.item
+    if type_.members:
+        return _struct(type_.members, tuple(shape))
+    if type_.is_nested:
+        return None
+    (scalar,) = type_.scalars()
+    data_type = _SCALARS.get(scalar)
     return None if data_type is None else CroissantType(data_type=data_type, shape=tuple(shape))
 
 
-def _struct(type_name: str, shape: tuple[int, ...]) -> CroissantType | None:
-    members = tuple((name, croissant_type(type_)) for name, type_ in _members(type_name[len("STRUCT(") : -1]))
+def _struct(parts: Sequence[tuple[str, TypeName]], shape: tuple[int, ...]) -> CroissantType | None:
+    members = tuple((name, croissant_type(type_.name)) for name, type_ in parts)
     known = tuple((name, type_) for name, type_ in members if type_ is not None and not type_.members)
-    if len(known) < len(members) or not known or len(shape) > 1:
+    if len(known) < len(members) or len(shape) > 1:
         return None
     return CroissantType(data_type=None, shape=shape, members=known)
-
-
-def _members(text: str) -> Iterator[tuple[str, str]]:
-    """Name and type of each member; a name is quoted when it is not a plain word."""
-    for part in _parts(text):
-        if part.startswith('"'):
-            end = re.match(r'"((?:[^"]|"")*)"', part)
-            assert end is not None
-            yield end[1].replace('""', '"'), part[end.end() :].strip()
-        else:
-            name, _, type_ = part.partition(" ")
-            yield name, type_
-
-
-def _parts(text: str) -> Iterator[str]:
-    """What the commas outside of quotes and parentheses separate."""
-    depth, quote, start = 0, "", 0
-    for index, char in enumerate(text):
-        if quote:
-            quote = "" if char == quote else quote
-        elif char in "\"'":
-            quote = char
-        elif char == "," and depth == 0:
-            yield text[start:index].strip()
-            start = index + 1
-        else:
-            depth += (char == "(") - (char == ")")
-    yield text[start:].strip()

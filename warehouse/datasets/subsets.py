@@ -5,11 +5,13 @@ A row is in the share by the second lane of its entity's hash, so a smaller shar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
 
 from warehouse.datasets.manifest import FileRecord, Manifest
-from warehouse.datasets.reading import exact
-from warehouse.datasets.splits import KeyPart, bound, hash_text
+from warehouse.datasets.splits import fraction_suffix, hash_text, is_in_subset, salt_of
 from warehouse.errors import VersionError
 
 SUBSET_SPLIT = "train"
@@ -17,8 +19,7 @@ SUBSET_SPLIT = "train"
 
 def subset_name(fraction: float) -> str:
     """`train_10pct` for 0.1, `train_2p5pct` for 0.025."""
-    percent = (exact(fraction) * 100).normalize()
-    return f"{SUBSET_SPLIT}_{percent:f}pct".replace(".", "p")
+    return f"{SUBSET_SPLIT}{fraction_suffix(fraction)}"
 
 
 def subset_files(files: Sequence[FileRecord], fraction: float) -> tuple[FileRecord, ...]:
@@ -31,11 +32,41 @@ def is_written(manifest: Manifest, fraction: float) -> bool:
     return fraction in manifest.spec.subsets
 
 
-def in_subset(entity: Sequence[KeyPart | None], key: Sequence[KeyPart], *, fraction: float, salt: str) -> bool:
-    """Whether an example is in the share; one without an entity (a part is None) is placed by its own key."""
-    whole = [part for part in entity if part is not None]
-    point = hash_text(whole if len(whole) == len(entity) else key, salt=salt)
-    return point[8:16] < bound(exact(fraction))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """A nested share of train, told row by row."""
+
+    entity: tuple[str, ...]
+    """Columns whose hash places a row; one with a NULL among them is placed by its own key."""
+    key: tuple[str, ...]
+    fraction: float
+    salt: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What must be read of a row."""
+        return tuple(dict.fromkeys((*self.entity, *self.key)))
+
+    def holds(self, rows: Mapping[str, Sequence[Any]]) -> list[bool]:
+        """Whether each row is in the share, from its values by column."""
+        entities = zip(*(rows[name] for name in self.entity), strict=True)
+        keys = zip(*(rows[name] for name in self.key), strict=True)
+        points = (
+            hash_text([_key_part(part) for part in (key if None in entity else entity)], salt=self.salt)
+            for entity, key in zip(entities, keys, strict=True)
+        )
+        return [is_in_subset(point, self.fraction) for point in points]
+
+
+def _key_part(part: Any) -> Any:
+    # polars reads a UUID as its 16 bytes.
+    return UUID(bytes=part) if isinstance(part, bytes) else part
+
+
+def share_of(manifest: Manifest, fraction: float) -> Share:
+    """The rule for a share that `check_fraction` accepts."""
+    spec = manifest.spec
+    return Share(entity=spec.hashed, key=spec.key, fraction=fraction, salt=salt_of(spec))
 
 
 def check_fraction(manifest: Manifest, fraction: float) -> None:
