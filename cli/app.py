@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from warehouse.errors import WarehouseError
 
 from . import console
-from .commands import builds, datasets, drift, projects, validate
+from .commands import builds, datasets, drift, projects, validate, versions
 
 PROJECT, BUILDS, DATASETS, REPORTS = "Project", "Builds", "Datasets", "Reports"
 INTERRUPTED = 130
@@ -75,6 +75,12 @@ app.command("datasets", rich_help_panel=DATASETS)(datasets.datasets)
 app.command("export", rich_help_panel=DATASETS)(datasets.export)
 app.command("show", rich_help_panel=DATASETS)(datasets.show)
 app.command("verify", rich_help_panel=DATASETS)(datasets.verify)
+app.command("diff", rich_help_panel=DATASETS)(versions.diff)
+app.command("reproduce", rich_help_panel=DATASETS)(versions.reproduce)
+app.command("tag", rich_help_panel=DATASETS)(versions.tag)
+app.command("rm", rich_help_panel=DATASETS)(versions.rm)
+app.command("gc", rich_help_panel=DATASETS)(versions.gc)
+app.command("forget", rich_help_panel=DATASETS)(versions.forget)
 app.command("drift", rich_help_panel=REPORTS)(drift.drift)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from warehouse.datasets.manifest import FileRecord, Manifest, SplitRecord
+from warehouse.datasets.manifest import FileRecord, LabelCount, Manifest, SplitRecord
 from warehouse.datasets.split_words import code, split_rule, treatment
 from warehouse.datasets.subsets import SUBSET_SPLIT, subset_files, subset_name
 
@@ -78,7 +78,23 @@ def _split_table(splits: Sequence[SplitRecord]) -> str:
     return "\n".join(lines)
 
 
-def label_balance(split: SplitRecord) -> str:
+class Labelled(Protocol):
+    """A split with its labels, on whichever side of a comparison."""
+
+    @property
+    def row_count(self) -> int:
+        """How many rows it has."""
+
+    @property
+    def labels(self) -> tuple[LabelCount, ...] | None:
+        """Every label with its rows, most frequent first."""
+
+    @property
+    def label_mean(self) -> float | None:
+        """Mean of a numeric label."""
+
+
+def label_balance(split: Labelled) -> str:
     """The most frequent labels with their shares, or the mean; empty without a label."""
     if split.labels is not None and len(split.labels) <= 20:
         shown = ", ".join(

@@ -89,11 +89,13 @@ def pseudonym_sql(text: str) -> str:
 
 def pseudonym_column(name: str, type_name: str, key: PseudonymKey) -> OutputColumn:
     """The column as a keyed hash of its values."""
+    # As a file would hold it: the name of an enum's type lists its values, and a manifest must not.
+    plain = output_column(name, type_name)
     return OutputColumn(
         name=name,
         type="VARCHAR",
-        value=pseudonym_sql(canonical_sql(identifier(name), type_name)),
-        pseudonym=Pseudonym(original_type=type_name, key_fingerprint=key.fingerprint),
+        value=pseudonym_sql(canonical_sql(f"({plain.value})", plain.type)),
+        pseudonym=Pseudonym(original_type=plain.type, key_fingerprint=key.fingerprint),
     )
 
 

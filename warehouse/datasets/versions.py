@@ -187,6 +187,23 @@ def find_version_or_folder(project: Project, reference: str, *, allow_withdrawn:
     return find_version(project, reference, allow_withdrawn=allow_withdrawn)
 
 
+def newest_two(project: Project, name: str) -> tuple[Version, Version]:
+    """The newest version that stands and the one before it, the older one first.
+
+    Raises:
+        VersionError: there are no two, or one of them cannot be read.
+    """
+    newest = find_version(project, name)
+    standing = standing_numbers(project, newest.name)
+    before = standing[: standing.index(newest.number)] if newest.number in standing else []
+    if not before:
+        raise VersionError(
+            f"{newest.reference} is the only version up to it, so there is nothing to compare it with"
+            f"\n  compare it with what an export would write: warehouse diff {newest.reference} @build"
+        )
+    return read_version(project.datasets_path / newest.name / before[-1]), newest
+
+
 def read_version(path: Path) -> Version:
     """The version in this folder, wherever it lies.
 
