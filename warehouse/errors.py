@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
 
 
 class WarehouseError(Exception):
@@ -57,6 +59,28 @@ class ExportError(WarehouseError):
 
 class VersionError(WarehouseError):
     """A dataset version does not exist, or what lies there is not whole."""
+
+
+class StoreError(WarehouseError):
+    """An object store cannot be reached or used, or does not hold what was asked for."""
+
+
+class MissingExtraError(WarehouseError):
+    """A package that only some users need is not installed."""
+
+
+def import_extra(module: str, *, extra: str) -> Any:
+    """The module, of a package that only the extra installs.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{module} is needed for this and is not installed\n  install it with: pip install 'ml-warehouse[{extra}]'"
+        ) from error
 
 
 def problem_list(title: str, problems: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,9 +28,13 @@ def literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+ARROW_NAME = "arrow files "
+"""What the names of Arrow files in a statement begin with; their paths follow as a JSON list."""
+
+
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """Something that can stand behind `from`: a table, a view or Parquet files."""
+    """Something that can stand behind `from`: a table, a view or files."""
 
     sql: str
     """Quoted text, ready for a statement."""
@@ -45,10 +50,23 @@ class Relation:
     def parquet(paths: Sequence[str], *, name: str) -> Relation:
         """Rows of all these Parquet files; columns match by name.
 
-        DuckDB reads `*`, `?` and `[` in a path as a pattern, so they are escaped as one-character classes.
+        `x=1` in a folder's name is no column.
         """
-        escaped = ("".join(f"[{char}]" if char in "*?[" else char for char in path) for path in paths)
-        return Relation(f"read_parquet([{', '.join(map(literal, escaped))}], union_by_name = true)", name)
+        files = ", ".join(map(literal, Relation.escaped(paths)))
+        return Relation(f"read_parquet([{files}], union_by_name = true, hive_partitioning = false)", name)
+
+    @staticmethod
+    def arrow(paths: Sequence[str], *, name: str) -> Relation:
+        """Rows of all these Arrow files, which have the same columns; needs pyarrow.
+
+        DuckDB has no reader of its own for them: the engine sees this name in a statement and gives it the files.
+        """
+        return Relation(identifier(ARROW_NAME + json.dumps(list(paths))), name)
+
+    @staticmethod
+    def escaped(paths: Sequence[str]) -> list[str]:
+        """The paths as patterns that match nothing else: DuckDB reads `*`, `?` and `[` in a path as a pattern."""
+        return ["".join(f"[{char}]" if char in "*?[" else char for char in path) for path in paths]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from warehouse.datasets.formats import read_relation
 from warehouse.datasets.manifest import Manifest, read_manifest
 from warehouse.datasets.marks import WITHDRAWN_NAME, Withdrawal, read_removals, read_tags, read_withdrawal
 from warehouse.errors import VersionError, suggestion
@@ -65,7 +66,7 @@ class Version:
         return self.path / MANIFEST_NAME
 
     def files(self, split: str) -> tuple[Path, ...]:
-        """The split's Parquet files, in the order of its rows.
+        """The split's files, in the order of its rows.
 
         Raises:
             VersionError: this version has no such split.
@@ -86,7 +87,9 @@ class Version:
         Raises:
             VersionError: this version has no such split.
         """
-        return Relation.parquet([str(path) for path in self.files(name)], name=f"{self.reference} {name}")
+        paths = [str(path) for path in self.files(name)]
+        columns = self.manifest.columns
+        return read_relation(self.manifest.spec.format, paths, columns, name=f"{self.reference} {name}")
 
 
 def version_numbers(project: Project, name: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Writing a version's files: Parquet in a stable order, durable, each with its checksum."""
+"""Writing a version's files: rows in a stable order, durable, each file with its checksum."""
 
 from __future__ import annotations
 
@@ -6,67 +6,22 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from warehouse import storage
+from warehouse.datasets.arrow_writing import write_arrow
 from warehouse.datasets.columns import OutputColumn
+from warehouse.datasets.formats import copy_options, written_sql
 from warehouse.datasets.manifest import FileRecord
 from warehouse.datasets.placement import Placement
-from warehouse.datasets.spec import DatasetSpec, Order
-from warehouse.datasets.splits import hash_text_sql
+from warehouse.datasets.sharding import SAMPLE_ROWS, Part, part_rows_sql, rows_per_file, split_parts
+from warehouse.datasets.spec import DatasetSpec, Format
 from warehouse.engine.base import Engine
 from warehouse.errors import ExportError, QueryError, StorageError
 from warehouse.sql import Query, Relation, Step, identifier, literal
 
 CHECKSUMS_NAME = "SHA256SUMS"
-
-PARQUET_OPTIONS = (
-    "format parquet, compression zstd, compression_level 1, write_bloom_filter false, dictionary_size_limit 10000"
-)
-"""Level 1 and no bloom filters: a fifth less time than DuckDB's own zstd for files of the same size."""
-
-_ROW_GROUP_SIZE = 122_880
-_ROW_GROUP_CELLS = 64 * _ROW_GROUP_SIZE
-_VECTOR_SIZE = 2048
-
-
-def row_group_size(column_count: int) -> int:
-    """Rows per row group: DuckDB's own, and fewer when there are many columns, since a group is held in memory."""
-    rows = _ROW_GROUP_CELLS // max(column_count, 1) // _VECTOR_SIZE * _VECTOR_SIZE
-    return min(_ROW_GROUP_SIZE, max(4 * _VECTOR_SIZE, rows))
-
-
-def split_rows_sql(
-    relation: Relation, spec: DatasetSpec, columns: Sequence[OutputColumn], placement: Placement, split: str
-) -> Query:
-    """The rows of one split with the exported columns, in the order that the specification asks for."""
-    return Query.of(
-        Step(
-            "split_rows",
-            f"""
-            select
-                {", ".join(column.sql for column in columns)},
-            from {relation.sql}
-            where {placement.holds_sql(split)}
-            {_order_sql(spec)}
-            """,
-        )
-    )
-
-
-def _order_sql(spec: DatasetSpec) -> str:
-    keys = ", ".join(identifier(name) for name in spec.key)
-    match spec.order:
-        case Order.TABLE:
-            return ""
-        case Order.KEY:
-            return f"order by {keys}"
-        case Order.TIME:
-            return f"order by {identifier(spec.time or '')}, {keys}"
-        case Order.SHUFFLED:
-            # The key's own hash, also for groups, whose rows would otherwise stand together; lane 4 of it.
-            salt = getattr(spec.split, "salt", spec.name)
-            return f"order by substr({hash_text_sql(spec.key, salt=salt)}, 25, 8), {keys}"
 
 
 def write_splits(
@@ -77,45 +32,89 @@ def write_splits(
     placement: Placement,
     folder: Path,
 ) -> dict[str, tuple[FileRecord, ...]]:
-    """Writes `data/<split>/part-00000.parquet` for every split and returns what was written.
+    """Writes `data/<split>/part-00000.parquet`, or what format and shards say, and returns what was written.
 
     Each file is synced and hashed while the next one is written.
 
     Raises:
         StorageError: the disk is full or the folder cannot be written.
         ExportError: a file holds other rows than it should.
+        MissingExtraError: Arrow files are asked for, and pyarrow is not installed.
     """
-    options = f"{PARQUET_OPTIONS}, row_group_size {row_group_size(len(columns))}"
-    pending: dict[str, Future[FileRecord]] = {}
+    most_rows = _rows_per_file(engine, relation, spec, columns, placement, folder)
+    pending: dict[str, list[Future[FileRecord]]] = {}
     # The largest first, so that its checksum is not waited for at the end.
     by_size = sorted(placement.row_counts, key=lambda split: -placement.row_counts[split])
     with ThreadPoolExecutor(max_workers=1) as pool:
         for split in by_size:
-            path = folder / "data" / split / "part-00000.parquet"
-            query = split_rows_sql(relation, spec, columns, placement, split)
-            # NOTE: a literal, since the first value that Python binds makes DuckDB import pandas: 0.3 s.
-            copy = Step(f"write_{split}", f"copy ({query.text}) to {literal(str(path))} ({options})")
-            with writing(path):
-                path.parent.mkdir(parents=True)
-                ((written,),) = (row.values() for row in engine.rows(Query.of(copy)))
-            if written != placement.row_counts[split]:
-                raise ExportError(
-                    f"{path} holds {written:,} rows where {placement.row_counts[split]:,} were placed\n"
-                    "  this is a bug of ml-warehouse or DuckDB; please report it"
-                )
-            pending[split] = pool.submit(_finish_file, path, folder, written)
+            parts = split_parts(engine, relation, spec, columns, placement, split, most_rows=most_rows)
+            pending[split] = []
+            for part in parts:
+                path = folder / f"{part.path}.{spec.format.value}"
+                written = _write_part(engine, part, spec, columns, path)
+                if written != part.row_count:
+                    raise ExportError(
+                        f"{path} holds {written:,} rows where {part.row_count:,} were placed\n"
+                        "  this is a bug of ml-warehouse or DuckDB; please report it"
+                    )
+                pending[split].append(pool.submit(_finish_file, path, folder, part))
         with writing(folder):
-            return {split: (pending[split].result(),) for split in placement.row_counts}
+            return {split: tuple(file.result() for file in pending[split]) for split in placement.row_counts}
 
 
-def _finish_file(path: Path, folder: Path, row_count: int) -> FileRecord:
+def _rows_per_file(
+    engine: Engine,
+    relation: Relation,
+    spec: DatasetSpec,
+    columns: Sequence[OutputColumn],
+    placement: Placement,
+    folder: Path,
+) -> int | None:
+    if not spec.shard_bytes:
+        return rows_per_file(spec, sample_rows=0, sample_bytes=0)
+    row_count = min(SAMPLE_ROWS, placement.row_counts["train"])
+    path = folder / f"sample.{spec.format.value}"
+    sample = Part(
+        split="train",
+        path="sample",
+        row_count=row_count,
+        subset=None,
+        source=relation,
+        condition=placement.holds_sql("train"),
+        order_by=f"limit {row_count}",
+        is_sorted=False,
+    )
+    try:
+        _write_part(engine, sample, spec, columns, path)
+        return rows_per_file(spec, sample_rows=row_count, sample_bytes=path.stat().st_size)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _write_part(engine: Engine, part: Part, spec: DatasetSpec, columns: Sequence[OutputColumn], path: Path) -> int:
+    """Writes one file and returns how many rows went into it."""
+    found = [replace(column, value=identifier(column.name)) for column in columns] if part.is_sorted else columns
+    query = part_rows_sql(part, [written_sql(column, spec.format) for column in found])
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if spec.format is Format.ARROW:
+            return write_arrow(engine, query, path)
+        options = copy_options(spec.format, column_count=len(columns))
+        # NOTE: a literal, since the first value that Python binds makes DuckDB import pandas: 0.3 s.
+        copy = Step(f"write_{part.split}", f"copy ({query.text}) to {literal(str(path))} ({options})")
+        ((written,),) = (row.values() for row in engine.rows(Query.of(copy)))
+        return int(written)
+
+
+def _finish_file(path: Path, folder: Path, part: Part) -> FileRecord:
     storage.sync_file(path)
     storage.sync_folder(path.parent)
     return FileRecord(
         path=path.relative_to(folder).as_posix(),
-        row_count=row_count,
+        row_count=part.row_count,
         byte_count=path.stat().st_size,
         sha256=file_sha256(path),
+        subset=part.subset,
     )
 
 

@@ -10,6 +10,7 @@ from warehouse.sql import Query, Relation
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    import pyarrow
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,17 @@ class Engine(Protocol):
 
         Raises:
             QueryError: the engine refused it.
+        """
+        ...
+
+    def batches(self, query: Query, *, row_count: int) -> pyarrow.RecordBatchReader:
+        """The rows of the result in their order, in record batches of about `row_count` rows, read as they are asked.
+
+        No other query may run until the last batch was read.
+
+        Raises:
+            QueryError: the engine refused it.
+            MissingExtraError: pyarrow is not installed.
         """
         ...
 

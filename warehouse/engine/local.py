@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from warehouse.engine.arrow_files import register_arrow_files
 from warehouse.engine.base import Column
-from warehouse.errors import QueryError
+from warehouse.errors import QueryError, import_extra
 from warehouse.sql import Query, Relation, Step
 
 if TYPE_CHECKING:
     import duckdb
     import numpy as np
     import numpy.typing as npt
+    import pyarrow
 
 
 class LocalEngine:
@@ -33,6 +35,11 @@ class LocalEngine:
         (column,) = self._run(query).fetchnumpy().values()
         return np.asarray(column, dtype=np.float64)
 
+    def batches(self, query: Query, *, row_count: int) -> pyarrow.RecordBatchReader:
+        """The rows of the result in their order, in record batches of about `row_count` rows, read when asked."""
+        import_extra("pyarrow", extra="arrow")
+        return self._run(query).to_arrow_reader(row_count)
+
     def columns(self, relation: Relation) -> tuple[Column, ...]:
         """The relation's columns in order; reads no data."""
         cursor = self._run(Query.of(Step("columns", f"describe select * from {relation.sql}")))
@@ -41,6 +48,7 @@ class LocalEngine:
     def _run(self, query: Query) -> duckdb.DuckDBPyConnection:
         import duckdb
 
+        register_arrow_files(self.connection, query.text)
         try:
             # An empty mapping makes DuckDB refuse a statement without parameters.
             return self.connection.execute(query.text, dict(query.parameters) or None)
