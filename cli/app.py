@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from warehouse.errors import WarehouseError
 
 from . import console
-from .commands import builds, datasets, drift, projects, validate, versions
+from .commands import builds, datasets, drift, leakage, projects, validate, versions
 
 PROJECT, BUILDS, DATASETS, REPORTS = "Project", "Builds", "Datasets", "Reports"
 INTERRUPTED = 130
@@ -82,6 +82,7 @@ app.command("rm", rich_help_panel=DATASETS)(versions.rm)
 app.command("gc", rich_help_panel=DATASETS)(versions.gc)
 app.command("forget", rich_help_panel=DATASETS)(versions.forget)
 app.command("drift", rich_help_panel=REPORTS)(drift.drift)
+app.command("leakage", rich_help_panel=REPORTS)(leakage.leakage)
 
 
 def main() -> None:

@@ -1,0 +1,182 @@
+"""The rows of all splits as one relation with names of our own, so that a check is one statement over all splits."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from warehouse.datasets.placement import Placement
+from warehouse.datasets.spec import ColumnSplit, DatasetSpec
+from warehouse.engine.base import Engine
+from warehouse.sql import Query, Relation, Step, identifier
+from warehouse.statistics.kinds import Family, family_of
+
+EXAMPLE_LENGTH = 80
+"""Characters of a value that a finding shows."""
+EXAMPLE_COUNT = 5
+HIDDEN = "(hidden)"
+
+
+class Role(StrEnum):
+    """What a column is for."""
+
+    KEY = "key"
+    LABEL = "label"
+    TIME = "time"
+    GROUP = "group"
+    """A feature too, when it is exported."""
+    MARK = "mark"
+    """Says something about the row and teaches nothing: its split, when its features were known."""
+    FEATURE = "feature"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeakColumn:
+    """One column as the checks see it."""
+
+    name: str
+    type: str
+    role: Role
+    sql: str
+    """Its name in the relation of all rows: `c0`, `c1`..."""
+    is_exported: bool
+    is_private: bool
+    """Its values must not reach a report: the version does not hold them as they are."""
+
+    @property
+    def family(self) -> Family:
+        """What its type alone says."""
+        return family_of(self.type)
+
+    @property
+    def is_feature(self) -> bool:
+        """Whether a model may learn from it."""
+        return self.is_exported and self.role in (Role.FEATURE, Role.GROUP)
+
+    @property
+    def example_sql(self) -> str:
+        """A value as bounded text for people; hidden where values must not be shown."""
+        if self.is_private:
+            return f"'{HIDDEN}'"
+        return f"left(coalesce({self.sql}::varchar, 'NULL'), {EXAMPLE_LENGTH})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitRows:
+    """Every row of every split. The relation has `s`, the split's place in `splits`, and the columns' `c0`, `c1`..."""
+
+    relation: Relation
+    splits: tuple[str, ...]
+    """In the order of `SPLITS`."""
+    columns: tuple[LeakColumn, ...]
+    row_counts: Mapping[str, int]
+
+    @property
+    def key(self) -> tuple[LeakColumn, ...]:
+        """The columns that name a row."""
+        return tuple(column for column in self.columns if column.role is Role.KEY)
+
+    @property
+    def label(self) -> LeakColumn | None:
+        """The column to predict."""
+        return next((column for column in self.columns if column.role is Role.LABEL), None)
+
+    @property
+    def time(self) -> LeakColumn | None:
+        """When a row happened."""
+        return next((column for column in self.columns if column.role is Role.TIME), None)
+
+    @property
+    def features(self) -> tuple[LeakColumn, ...]:
+        """What a model may learn from."""
+        return tuple(column for column in self.columns if column.is_feature)
+
+    @property
+    def row_count(self) -> int:
+        """Rows of all splits together."""
+        return sum(self.row_counts.values())
+
+    @property
+    def key_sql(self) -> str:
+        """A row's key as bounded text; a constant when there is no key to show."""
+        parts = ", ".join(column.example_sql for column in self.key)
+        return f"left(concat_ws(', ', {parts}), {EXAMPLE_LENGTH})" if parts else "''"
+
+    def named(self, name: str) -> LeakColumn | None:
+        """The column of this name, if the rows have it."""
+        return next((column for column in self.columns if column.name == name), None)
+
+    def place(self, split: str) -> int | None:
+        """The number that stands for a split in `s`."""
+        return self.splits.index(split) if split in self.splits else None
+
+
+def leak_columns(
+    spec: DatasetSpec, types: Mapping[str, str], *, exported: Collection[str] | None
+) -> tuple[LeakColumn, ...]:
+    """Every column with what it is for; `exported` are the names that a version holds, None for all."""
+    roles = dict.fromkeys(spec.groups, Role.GROUP)
+    roles |= dict.fromkeys(spec.known_at, Role.MARK)
+    if isinstance(spec.split, ColumnSplit):
+        roles[spec.split.column] = Role.MARK
+    if spec.synthetic is not None:
+        roles[spec.synthetic.column] = Role.MARK
+    if spec.time:
+        roles[spec.time] = Role.TIME
+    if spec.label:
+        roles[spec.label] = Role.LABEL
+    roles |= dict.fromkeys(spec.key, Role.KEY)
+    used = [name for name in types if exported is None or name in exported or name in roles]
+    return tuple(
+        LeakColumn(
+            name=name,
+            type=types[name],
+            role=roles.get(name, Role.FEATURE),
+            sql=f"c{index}",
+            is_exported=exported is None or name in exported,
+            is_private=(exported is not None and name not in exported) or name in spec.pseudonymise,
+        )
+        for index, name in enumerate(used)
+    )
+
+
+def rows_of_splits(engine: Engine, splits: Mapping[str, Relation], columns: Sequence[LeakColumn]) -> SplitRows:
+    """The rows of these relations, each a split; counts them."""
+    names = ", ".join(f"{identifier(column.name)} as {column.sql}" for column in columns)
+    parts = [
+        f"select {place}::utinyint as s{', ' if names else ''}{names} from {relation.sql}"
+        for place, relation in enumerate(splits.values())
+    ]
+    counts = engine.rows(
+        Query.of(
+            Step(
+                "split_counts",
+                " union all ".join(
+                    f"select {place} as s, count(*) as row_count from {relation.sql}"
+                    for place, relation in enumerate(splits.values())
+                ),
+            )
+        )
+    )
+    by_place = {row["s"]: row["row_count"] for row in counts}
+    return SplitRows(
+        relation=Relation(f"({' union all '.join(parts)})", "rows of all splits"),
+        splits=tuple(splits),
+        columns=tuple(columns),
+        row_counts={name: by_place[place] for place, name in enumerate(splits)},
+    )
+
+
+def rows_of_placement(relation: Relation, placement: Placement, columns: Sequence[LeakColumn]) -> SplitRows:
+    """The rows of a table that a placement has put into splits, read in one scan whatever the number of splits."""
+    names = ", ".join(f"{identifier(column.name)} as {column.sql}" for column in columns)
+    splits = tuple(placement.row_counts)
+    branches = " ".join(f"when {placement.holds_sql(split)} then {place}" for place, split in enumerate(splits))
+    placed = f"select (case {branches} end)::utinyint as s{', ' if names else ''}{names} from {relation.sql}"
+    return SplitRows(
+        relation=Relation(f"(select * from ({placed}) where s is not null)", f"{relation.name} by split"),
+        splits=splits,
+        columns=tuple(columns),
+        row_counts=dict(placement.row_counts),
+    )
