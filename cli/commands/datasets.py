@@ -36,13 +36,14 @@ def datasets(context: typer.Context, as_json: Json = False) -> None:
         console.print_line("no dataset is declared: add an exposure of type ml with config.meta.dataset")
         return
     console.print_table(
-        ("dataset", "model", "newest", "versions", "rows", "build", "written", "state"),
+        ("dataset", "model", "newest", "versions", "tags", "rows", "build", "written", "state"),
         [
             (
                 entry.name,
                 entry.model,
                 entry.versions[-1] if entry.versions else None,
                 len(entry.versions),
+                ", ".join(f"{tag} {number}" for tag, number in entry.tags.items()),
                 entry.row_count,
                 entry.build_id,
                 f"{entry.created_at:%Y-%m-%dT%H:%M:%SZ}" if entry.created_at else None,
@@ -137,17 +138,23 @@ def show(context: typer.Context, reference: Reference, as_json: Json = False) ->
     Example: warehouse show late_arrivals@1.0.0
     """
     from warehouse.datasets.split_words import split_rule
+    from warehouse.datasets.tags import tags_by_number
     from warehouse.datasets.versions import find_version
 
     project = Project.find(context.obj)
-    version = find_version(project, reference)
+    version = find_version(project, reference, allow_withdrawn=True)
     manifest = version.manifest
     if as_json:
         console.print_json(manifest)
         return
     origin = manifest.provenance
     commit = f", commit {origin.git_commit[:12]}" if origin.git_commit else ""
-    console.print_line(version.reference, style="bold")
+    tags = ", ".join(tags_by_number(project, version.name).get(version.number, ()))
+    console.print_line(f"{version.reference} ({tags})" if tags else version.reference, style="bold")
+    withdrawal = version.withdrawal
+    if withdrawal is not None:
+        instead = f"; use {version.name}@{withdrawal.successor}" if withdrawal.successor else ""
+        console.print_line(f"withdrawn on {withdrawal.at} ({withdrawal.reason}){instead}", style="red")
     for line in filter(None, (" ".join(manifest.description.split()), manifest.owner)):
         console.print_line(line)
     _print_splits(manifest)
@@ -172,14 +179,14 @@ def verify(context: typer.Context, reference: Reference, as_json: Json = False) 
     from warehouse.datasets.versions import find_version
 
     project = Project.find(context.obj)
-    result = verify_version(find_version(project, reference))
+    result = verify_version(find_version(project, reference, allow_withdrawn=True))
     if as_json:
         console.print_json(result)
     else:
         for finding in result.findings:
             console.print_finding(finding)
         size = f"{result.file_count} files, {result.byte_count / 2**20:,.1f} MiB"
-        if result.findings:
+        if is_critical(result.findings):
             console.print_line(f"{result.reference} is not what was written ({size})", style="red")
             console.print_line(f"make it anew with: warehouse export {result.reference.partition('@')[0]}")
         else:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from warehouse.datasets.declarations import read_declarations
 from warehouse.datasets.manifest import Manifest
-from warehouse.datasets.versions import dataset_names, newest_version, version_numbers
+from warehouse.datasets.marks import read_tags
+from warehouse.datasets.versions import dataset_names, newest_version, standing_numbers, version_numbers
 from warehouse.dbt_manifest import read_dbt_manifest
 from warehouse.errors import VersionError
 from warehouse.project import Project
@@ -23,7 +25,11 @@ class DatasetEntry:
     """The YAML file; None when only versions are left of it."""
     model: str | None
     versions: tuple[str, ...]
-    """Numbers, oldest first."""
+    """Numbers of those that stand, oldest first."""
+    withdrawn: tuple[str, ...]
+    """Numbers of those that were withdrawn and not deleted yet."""
+    tags: Mapping[str, str]
+    """Each with the number that it names."""
     row_count: int | None
     """Of the newest version, as the four fields below."""
     build_id: str | None
@@ -58,7 +64,10 @@ def _entry(
     project: Project, name: str, declared_in: str | None, model: str | None, problems: tuple[str, ...]
 ) -> DatasetEntry:
     newest: Manifest | None = None
+    standing = standing_numbers(project, name)
+    tags: dict[str, str] = {}
     try:
+        tags = read_tags(project.datasets_path / name)
         version = newest_version(project, name)
         newest = version.manifest if version else None
     except VersionError as error:
@@ -67,7 +76,9 @@ def _entry(
         name=name,
         declared_in=declared_in,
         model=model or (newest.spec.model if newest else None),
-        versions=tuple(version_numbers(project, name)),
+        versions=tuple(standing),
+        withdrawn=tuple(number for number in version_numbers(project, name) if number not in standing),
+        tags=tags,
         row_count=newest.row_count if newest else None,
         build_id=newest.provenance.build_id if newest else None,
         created_at=newest.created_at if newest else None,

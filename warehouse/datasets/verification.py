@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from warehouse.datasets.croissant import CROISSANT_NAME
+from warehouse.datasets.marks import WITHDRAWN_NAME
 from warehouse.datasets.versions import MANIFEST_NAME, Version
 from warehouse.datasets.writing import CHECKSUMS_NAME, file_sha256
 from warehouse.findings import Finding, Severity
@@ -28,7 +29,7 @@ class Verification:
     byte_count: int
     """Of the files that were read."""
     findings: tuple[Finding, ...]
-    """Empty when every file is as it was written."""
+    """None is critical when every file is as it was written."""
 
 
 def verify_version(version: Version) -> Verification:
@@ -48,6 +49,7 @@ def verify_version(version: Version) -> Verification:
         _finding(version, path, "was not there when the version was written", "remove it, or export again")
         for path in sorted(present - expected.keys())
     ]
+    findings += _withdrawal(version)
     read = sorted(present & expected.keys())
     return Verification(
         reference=version.reference,
@@ -56,6 +58,20 @@ def verify_version(version: Version) -> Verification:
         byte_count=sum((version.path / path).stat().st_size for path in read),
         findings=tuple(findings),
     )
+
+
+def _withdrawal(version: Version) -> Iterator[Finding]:
+    """Says so when the version must no longer be used; its files may be whole nevertheless."""
+    withdrawal = version.withdrawal
+    if withdrawal is not None:
+        instead = f"use {version.name}@{withdrawal.successor}; " if withdrawal.successor else ""
+        yield Finding(
+            severity=Severity.WARNING,
+            check="withdrawn",
+            subject=version.reference,
+            message=f"{version.reference} was withdrawn on {withdrawal.at} ({withdrawal.reason})",
+            advice=f"{instead}delete it with: warehouse gc",
+        )
 
 
 def _listed_checksums(version: Version, expected: dict[str, str]) -> Iterator[Finding]:
@@ -110,5 +126,6 @@ def _finding(version: Version, path: str, message: str, advice: str) -> Finding:
 def _files(folder: Path) -> Iterator[str]:
     for path in folder.rglob("*"):
         relative = path.relative_to(folder)
-        if (path.is_file() or path.is_symlink()) and relative.parts[0] != REPORTS_FOLDER:
+        is_ours = relative.parts[0] == REPORTS_FOLDER or relative.as_posix() == WITHDRAWN_NAME
+        if (path.is_file() or path.is_symlink()) and not is_ours:
             yield relative.as_posix()
