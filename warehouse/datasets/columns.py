@@ -19,6 +19,11 @@ class OutputColumn:
     """Expression over a row of the model's table."""
     pseudonym: Pseudonym | None = None
     """How a keyed hash took the place of the value; None when none did."""
+    description: str = ""
+    """Of a column that the export adds; the table's own are described by dbt."""
+    unit: str | None = None
+    is_compared: bool = True
+    """Whether a row has changed when this value has."""
 
     @property
     def sql(self) -> str:

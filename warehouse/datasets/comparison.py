@@ -99,7 +99,8 @@ def compare(
         added, removed = sum(placement.row_counts.values()), previous.manifest.row_count
         moved, changed = 0, None
     else:
-        compared = [name for name in same if name not in key]
+        not_compared = {*key, *(column.name for column in columns if not column.is_compared)}
+        compared = [name for name in same if name not in not_compared]
         query = changed_rows_sql(relation, columns, placement, previous, key=key, compared=compared)
         (row,) = engine.rows(query)
         added, removed = row["rows_added"], row["rows_removed"]

@@ -138,8 +138,9 @@ def pointed_rows_sql(relation: Relation, spec: DatasetSpec, facts: TableFacts, k
 
 def own_point_sql(spec: DatasetSpec) -> str:
     """The point of a row by its own values alone: of its group (of linked groups, the first it has), or of its key."""
-    one_by_one = spec.grouping is Grouping.LINKED
-    members = [(group,) for group in spec.groups] if one_by_one else [spec.groups] if spec.groups else []
+    members: list[tuple[str, ...]] = [(group,) for group in spec.groups]
+    if spec.groups and spec.grouping is Grouping.COMPOSITE:
+        members = [spec.groups]
     return f"coalesce({', '.join(hash_text_sql(names, salt=salt_of(spec)) for names in (*members, spec.key))})"
 
 

@@ -15,7 +15,7 @@ from warehouse.datasets.declarations import Declaration
 from warehouse.datasets.labels import LabelFacts
 from warehouse.datasets.manifest import FORMAT, Change, ColumnRecord, Manifest, Provenance, SplitRecord
 from warehouse.datasets.placement import Placement
-from warehouse.datasets.spec import ColumnSplit, DatasetSpec
+from warehouse.datasets.spec import ColumnSplit, DatasetSpec, HashSplit
 from warehouse.datasets.splits import split_bounds
 from warehouse.datasets.versions import taken_numbers
 from warehouse.dbt_manifest import DbtManifest, Model
@@ -70,7 +70,7 @@ def draft_manifest(
             git_dirty=git.get("dirty"),
         ),
         columns=column_records(model, columns),
-        bounds={} if isinstance(spec.split, ColumnSplit) else split_bounds(spec.split),
+        bounds=_bounds(spec),
         splits=tuple(
             SplitRecord(
                 name=name,
@@ -94,6 +94,13 @@ def draft_manifest(
     )
 
 
+def _bounds(spec: DatasetSpec) -> dict[str, str]:
+    """The line that places rows; empty when a column does, or quotas."""
+    if isinstance(spec.split, ColumnSplit) or (isinstance(spec.split, HashSplit) and spec.split.stratify):
+        return {}
+    return split_bounds(spec.split)
+
+
 def column_records(model: Model, columns: list[OutputColumn]) -> tuple[ColumnRecord, ...]:
     """The exported columns with what dbt's YAML says about them."""
     documented = {column.name.lower(): column for column in model.columns.values()}
@@ -104,8 +111,8 @@ def column_records(model: Model, columns: list[OutputColumn]) -> tuple[ColumnRec
             ColumnRecord(
                 name=column.name,
                 type=column.type,
-                description=words.description if words else "",
-                unit=words.unit if words else None,
+                description=column.description or (words.description if words else ""),
+                unit=column.unit if column.description or not words else words.unit,
                 pseudonym=column.pseudonym,
             )
         )
@@ -128,6 +135,18 @@ def with_labels(manifest: Manifest, facts: Mapping[str, LabelFacts]) -> Manifest
     return replace(manifest, splits=tuple(splits))
 
 
+_REASONS = {
+    "embargo": "so close to a cutoff that they are in the embargo",
+    "off_diagonal": "of an entity of one split and the time of another",
+    "off_target": "not of the target distribution, and tied to dev or test",
+    "synthetic": "synthetic, and tied to a split that must not have such rows",
+    "frozen": "new, and tied to a frozen split",
+    "duplicate": "equal to a row that is exported",
+    "fraction": "of train, beyond the share that is exported",
+    "downsampled": "of train, and thinned out by downsample",
+}
+
+
 def drop_findings(manifest: Manifest) -> Iterator[Finding]:
     """Rows of the model that lie in no split."""
     total = manifest.row_count + sum(manifest.dropped.values())
@@ -136,7 +155,10 @@ def drop_findings(manifest: Manifest) -> Iterator[Finding]:
             severity=Severity.INFO,
             check="split",
             subject=manifest.name,
-            message=f"{count:,} of {total:,} rows ({count / total:.1%}) are in no split: {reason}",
+            message=(
+                f"{count:,} of {total:,} rows ({count / total:.1%}) are in no split: {reason}"
+                + (f" ({_REASONS[reason]})" if reason in _REASONS else "")
+            ),
             measured=count / total,
         )
 

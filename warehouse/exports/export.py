@@ -12,19 +12,24 @@ from datetime import datetime
 from pathlib import Path
 
 from warehouse import records, storage
-from warehouse.datasets.columns import output_column
 from warehouse.datasets.comparison import compare, is_same_content
+from warehouse.datasets.conditions import check_condition
 from warehouse.datasets.cutoffs import resolve_cutoffs
-from warehouse.datasets.declarations import exported_columns, find_declaration
+from warehouse.datasets.declarations import find_declaration
+from warehouse.datasets.derived import check_downsample, derived_columns, derived_headers
+from warehouse.datasets.formats import stored_columns
+from warehouse.datasets.fractions import fraction_name, fraction_spec
+from warehouse.datasets.freeze import resolve_freeze
 from warehouse.datasets.labels import read_label_facts
 from warehouse.datasets.manifest import (
     Manifest,
 )
 from warehouse.datasets.placement import place_rows, placed_relations
+from warehouse.datasets.pseudonyms import output_columns
 from warehouse.datasets.row_checks import check_rows, read_table_facts
 from warehouse.datasets.sharing import share_files
 from warehouse.datasets.spec import DatasetSpec
-from warehouse.datasets.splits import is_integer_type
+from warehouse.datasets.splits import fraction_suffix, is_integer_type
 from warehouse.datasets.versions import Version, newest_version
 from warehouse.datasets.writing import (
     write_splits,
@@ -64,6 +69,7 @@ def export_dataset(
     *,
     now: datetime,
     build: str | None = None,
+    fraction: float | None = None,
     dry_run: bool = False,
     allow_split_changes: bool = False,
     recorded: DatasetSpec | None = None,
@@ -78,6 +84,8 @@ def export_dataset(
         name: The dataset's name.
         now: When the version is made.
         build: Id of a build; the published one when left out.
+        fraction: Nested share of train, above 0 and below 1, exported as a dataset of its own (`NAME_10pct`) with the
+            same dev and test; all of train when left out.
         dry_run: Find out everything and write nothing.
         allow_split_changes: Also write a version in which rows changed their split.
         recorded: A version's specification, by which it is made again; the declared one when left out.
@@ -97,10 +105,13 @@ def export_dataset(
             "  list: warehouse builds"
         )
     dbt_manifest = read_dbt_manifest(files.dbt_manifest_path)
+    if recorded is not None and recorded.fraction < 1:
+        name, fraction = recorded.name.removesuffix(fraction_suffix(recorded.fraction)), recorded.fraction
     declaration = find_declaration(dbt_manifest, name, default_salt=project.settings.split_salt)
     if declaration.model is None or declaration.draft is None:
         declaration.usable()
-    folder = project.datasets_path / declaration.name
+    names = {exposure.name for exposure in dbt_manifest.exposures.values() if "dataset" in exposure.meta}
+    folder = project.datasets_path / fraction_name(declaration.name, fraction, declared=names)
     with _reading(project, files, folder, dry_run=dry_run) as engine, writing(folder):
         return _export(
             Task(
@@ -113,6 +124,7 @@ def export_dataset(
             ),
             engine,
             folder,
+            fraction=fraction,
             dry_run=dry_run,
             allow_split_changes=allow_split_changes,
         )
@@ -145,7 +157,15 @@ def _reading(project: Project, files: BuildFiles, folder: Path, *, dry_run: bool
             shutil.rmtree(spill, ignore_errors=True)
 
 
-def _export(task: Task, engine: LocalEngine, folder: Path, *, dry_run: bool, allow_split_changes: bool) -> Export:
+def _export(
+    task: Task,
+    engine: LocalEngine,
+    folder: Path,
+    *,
+    fraction: float | None,
+    dry_run: bool,
+    allow_split_changes: bool,
+) -> Export:
     model = task.declaration.model
     assert model is not None
     relation = Relation.table("warehouse", model.schema, model.alias)
@@ -153,24 +173,41 @@ def _export(task: Task, engine: LocalEngine, folder: Path, *, dry_run: bool, all
     memory_mb = max(MEMORY_MB, MEMORY_MB_PER_COLUMN * len(types))
     engine.rows(Query.of(Step("allow_memory", f"set memory_limit = '{memory_mb}MB'")))
     declared, model = task.declaration.usable(types)
-    spec = task.recorded or declared
-    columns = [output_column(column, types[column]) for column in exported_columns(spec, types)]
+    spec = task.recorded or fraction_spec(declared, fraction, name=folder.name)
+    columns = stored_columns(output_columns(engine, spec, types), spec)
     previous = newest_version(task.project, spec.name)
 
     integer_key = len(spec.key) == 1 and is_integer_type(types[spec.key[0]])
-    if previous is not None and is_known(task, spec, model, columns, previous):
+    if previous is not None and is_known(task, spec, model, [*columns, *derived_headers(spec)], previous):
         return Export(outcome=Outcome.UNCHANGED, path=previous.path, manifest=previous.manifest)
+    if spec.target_distribution is not None:
+        check_condition(
+            engine,
+            relation,
+            spec.target_distribution,
+            dataset=spec.name,
+            role="target_distribution",
+            columns=tuple(types),
+        )
     facts = read_table_facts(engine, relation, spec, integer_key=integer_key)
     check_rows(engine, relation, spec, facts)
-    spec = resolve_cutoffs(
-        engine, relation, spec, row_count=facts.row_count, declared=task.declaration.document, previous=previous
-    )
-    placement = place_rows(engine, relation, spec, facts)
+    # A share of train has the dev and test of the whole, so it follows the versions of the whole.
+    whole = previous if fraction is None else newest_version(task.project, task.declaration.name) or previous
+    document = task.declaration.document
+    spec = resolve_cutoffs(engine, relation, spec, row_count=facts.row_count, declared=document, previous=whole)
+    spec, freeze = resolve_freeze(task.project, spec, name=task.declaration.name, declared=document)
+    placement = place_rows(engine, relation, spec, facts, columns=columns, freeze=freeze, newest=whole)
+    check_downsample(engine, relation, spec, placement)
+    columns += derived_columns(engine, relation, spec, placement, types)
     change = None if previous is None else compare(engine, relation, columns, placement, previous, key=spec.key)
     manifest = draft_manifest(task, spec, model, columns, placement, change)
     if previous is not None and change is not None and is_same_content(change) and has_same_words(manifest, previous):
         return Export(outcome=Outcome.UNCHANGED, path=previous.path, manifest=previous.manifest)
-    found = (*drop_findings(manifest), *change_findings(manifest, allow_split_changes=allow_split_changes))
+    found = (
+        *placement.findings,
+        *drop_findings(manifest),
+        *change_findings(manifest, allow_split_changes=allow_split_changes),
+    )
     label_type = types[spec.label] if spec.label else ""
 
     def judged(splits: Mapping[str, Relation]) -> Manifest:

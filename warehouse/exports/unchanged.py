@@ -19,7 +19,7 @@ def is_known(task: Task, spec: DatasetSpec, model: Model, columns: list[OutputCo
         manifest.provenance.build_id == task.files.id
         and manifest.provenance.model == model.unique_id
         and manifest.declared == task.declaration.document
-        and replace(manifest.spec, split=spec.split) == spec
+        and replace(manifest.spec, split=spec.split, freeze=spec.freeze) == spec
         and getattr(manifest.spec.split, "salt", None) == getattr(spec.split, "salt", None)
         and manifest.columns == column_records(model, columns)
         and _words(manifest) == exposure_words(task)
@@ -30,8 +30,10 @@ def is_known(task: Task, spec: DatasetSpec, model: Model, columns: list[OutputCo
 def has_same_words(manifest: Manifest, previous: Version) -> bool:
     """Whether specification, description and columns are as in the version before."""
     before = previous.manifest
+    # Which number stands for `newest` is no other word: the declaration tells whether it has changed.
+    spec = replace(manifest.spec, freeze=before.spec.freeze)
     return (
-        (manifest.spec, manifest.declared, manifest.columns) == (before.spec, before.declared, before.columns)
+        (spec, manifest.declared, manifest.columns) == (before.spec, before.declared, before.columns)
         and _words(manifest) == _words(before)
         and manifest.format == before.format
     )
