@@ -4,9 +4,9 @@
 
 Ours is the whole `export_dataset` by a hash of the customer: checks, splits, labels, checksums, fsync, manifest. The
 peers read the same rows from a Parquet file and write one per split: pandas with `GroupShuffleSplit`, which keeps
-customers whole (zstd, as ours), and Hugging Face's `train_test_split`, which has no groups (its own codec, snappy). Each
-runs in a process of its own, imports left out, one after the other in one run; each may take ten minutes and four fifths
-of the free memory.
+customers whole (zstd, as ours), and Hugging Face's `train_test_split`, which has no groups (its own codec, snappy).
+Each runs in a process of its own, imports left out, one after the other in one run; each may take ten minutes and four
+fifths of the free memory.
 """
 
 from __future__ import annotations
