@@ -12,6 +12,7 @@ from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step, identifier, literal
 
 FIRST = "1.0.0"
+ANOTHER_KEY = "pseudonyms by another key"
 
 
 def changed_rows_sql(
@@ -122,7 +123,9 @@ def _retyping(name: str, old: tuple[str, Pseudonym | None], new: tuple[str, Pseu
         return f"{name}: {old[0]} to {new[0]}"
     if old[1] is None or new[1] is None:
         return f"{name}: {_kind(*old)} to {_kind(*new)}"
-    return f"{name}: pseudonyms by key {old[1].key_fingerprint} to pseudonyms by key {new[1].key_fingerprint}"
+    if old[1].key_fingerprint == new[1].key_fingerprint:
+        return f"{name}: {_kind(*old)} to {_kind(*new)}"
+    return f"{name}: {ANOTHER_KEY}, {old[1].key_fingerprint} to {new[1].key_fingerprint}"
 
 
 def _kind(type_name: str, pseudonym: Pseudonym | None) -> str:

@@ -10,7 +10,7 @@ from importlib.metadata import version as installed_version
 
 from warehouse import records
 from warehouse.datasets.columns import OutputColumn
-from warehouse.datasets.comparison import next_number
+from warehouse.datasets.comparison import ANOTHER_KEY, next_number
 from warehouse.datasets.declarations import Declaration
 from warehouse.datasets.labels import LabelFacts
 from warehouse.datasets.manifest import FORMAT, Change, ColumnRecord, Manifest, Provenance, SplitRecord
@@ -196,6 +196,15 @@ def change_findings(manifest: Manifest, *, allow_split_changes: bool) -> Iterato
                 if allow_split_changes
                 else "if this is meant, run again with --allow-split-changes"
             ),
+        )
+    rekeyed = [entry.partition(":")[0] for entry in change.columns_retyped if ANOTHER_KEY in entry] if change else []
+    if change is not None and rekeyed:
+        yield Finding(
+            severity=Severity.WARNING,
+            check="pseudonym_key",
+            subject=manifest.name,
+            message=f"the key of the pseudonyms in {', '.join(rekeyed)} is not that of {change.since}: all are others",
+            advice="if this is not meant, set the key that was used before and export again",
         )
     if change is not None and change.rows_removed:
         yield Finding(
