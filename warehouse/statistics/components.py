@@ -9,7 +9,7 @@ first. Source: Boegeholz, Brand and Todor (2020), "In-database connected compone
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import md5
 
@@ -53,6 +53,8 @@ class Components:
     largest: int | None
     """The component of the most rows (of several, the smallest number); None when no rows are linked."""
     largest_row_count: int
+    linked_rows: Mapping[str, int]
+    """Per link, how many rows share a value with an earlier row (of several values, once for each)."""
     round_count: int
     """How many rounds it took."""
 
@@ -194,7 +196,8 @@ def find_components(engine: Engine, links: Sequence[Link], *, table: str) -> Com
         QueryError: a link's query fails, or a row number is not from 0 to below 2 ** 32.
     """
     with SessionTables(engine, table) as session:
-        edges = session.fill("edges_0", [Query.of(Step("none", _NO_EDGES)), *map(link_edges_sql, links)])
+        edges = session.create("edges_0", Query.of(Step("none", _NO_EDGES)))
+        linked_rows = {link.name: session.insert(edges, link_edges_sql(link)) for link in links}
         choices: list[str] = []
         while session.count(edges):
             number = len(choices)
@@ -211,4 +214,4 @@ def find_components(engine: Engine, links: Sequence[Link], *, table: str) -> Com
             labels = earlier
         session.keep(table, components_sql(labels))
     (row,) = engine.rows(component_facts_sql(identifier(table)))
-    return Components(table=table, round_count=len(choices), **row)
+    return Components(table=table, linked_rows=linked_rows, round_count=len(choices), **row)

@@ -8,9 +8,10 @@ of similarity s is missed with chance (1 - s ** r) ** b, which is at most 0.001 
 for 0.8, b = 18 and r = 5: 0.0008 at 0.8, 0.00001 at 0.85. Sources: Broder (1997) for MinHash; Leskovec, Rajaraman and
 Ullman, "Mining of Massive Datasets", chapter 3, for the bands, after Indyk and Motwani (1998).
 
-Documents that share a band are compared with the first of them, then those that differ from it with the first of
-those, and so on, at most 8 times: a hundred thousand variants of one letter cost a hundred thousand comparisons. How
-many were still waiting after the last round is told, never silent.
+Up to 16 documents that share a band are all compared with each other. Of more, each is compared with the first of them
+and with the one before it; those that differ from the first go on among themselves, 24 times at most. So a hundred
+thousand variants of one letter cost a few hundred thousand comparisons. How many documents were still waiting after
+the last round is told, never silent.
 
 For one column, links do not depend on the order of rows, on the version of the engine or on chance.
 """
@@ -33,14 +34,15 @@ from warehouse.statistics.shingles import (
     jaccard_sql,
     normalised_sql,
     shingle_steps,
-    words_sql,
+    word_count_sql,
 )
 
 THRESHOLD = 0.8
 LEAST_THRESHOLD = 0.5
 
 _MISSED = 0.001
-_ROUNDS = 8
+_SMALL_BUCKET = 16
+_ROUNDS = 24
 _SLICE_CELLS = 4_000_000
 """Signature cells that are held at once; each takes a few bytes."""
 _LOW_BITS = (1 << 31) - 1
@@ -160,7 +162,7 @@ def texts_sql(relation: Relation, column: str, *, row_number: str) -> Query:
         ),
         Step(
             "texts",
-            f"select row_number, text, md5(text) as digest, len({words_sql('text')}) as word_count from long_enough",
+            f"select row_number, text, md5(text) as digest, {word_count_sql('text')} as word_count from long_enough",
         ),
     )
 
@@ -286,23 +288,61 @@ def bucket_sql(signatures: str, band: int) -> Query:
     )
 
 
-def comparisons_sql(buckets: str, sets: str, compared: str, threshold: float) -> Query:
-    """One row per new pair of a bucket's first document with another: `left_row`, `right_row`, `similarity`.
+def small_bucket_candidates(buckets: str) -> tuple[Step, ...]:
+    """Steps; one row of the last, `candidates`, per pair of documents that share a small bucket."""
+    return (
+        Step("small_keys", f"select band, key from {buckets} group by band, key having count(*) <= {_SMALL_BUCKET}"),
+        Step("small_buckets", f"select * from {buckets} semi join small_keys using (band, key)"),
+        Step(
+            "candidates",
+            """
+            select distinct a.document as left_row, b.document as right_row
+            from small_buckets as a
+            join small_buckets as b on a.band = b.band and a.key = b.key
+            where a.document < b.document
+            """,
+        ),
+    )
+
+
+def large_buckets_sql(buckets: str) -> Query:
+    """The buckets that are not small, as `bucket_sql`."""
+    return Query.of(
+        Step("large_keys", f"select band, key from {buckets} group by band, key having count(*) > {_SMALL_BUCKET}"),
+        Step("large_buckets", f"select * from {buckets} semi join large_keys using (band, key)"),
+    )
+
+
+def large_bucket_candidates(buckets: str) -> tuple[Step, ...]:
+    """Steps; one row of the last, `candidates`, per document of a bucket and its first one, or the one before."""
+    window = "over (partition by band, key order by document)"
+    return (
+        Step(
+            "neighbours",
+            f"""
+            select document, first_value(document) {window} as first, lag(document) {window} as previous
+            from {buckets}
+            """,
+        ),
+        Step(
+            "candidates",
+            """
+            select first as left_row, document as right_row from neighbours where first <> document
+            union
+            select previous, document from neighbours where previous is not null
+            """,
+        ),
+    )
+
+
+def comparisons_sql(candidates: tuple[Step, ...], sets: str, compared: str, threshold: float) -> Query:
+    """One row per candidate that was not compared yet: `left_row`, `right_row`, `similarity`.
 
     Sets whose sizes alone rule the threshold out are not compared: their similarity is 0 here.
     """
-    sizes = "least(len(a.shingles), len(b.shingles)) >= {} * greatest(len(a.shingles), len(b.shingles))"
+    sizes = f"least(len(a.shingles), len(b.shingles)) >= {threshold} * greatest(len(a.shingles), len(b.shingles))"
     return Query.of(
-        Step("first_documents", f"select band, key, min(document) as document from {buckets} group by band, key"),
-        Step(
-            "candidates",
-            f"""
-            select distinct first_documents.document as left_row, buckets.document as right_row
-            from {buckets} as buckets
-            join first_documents on buckets.band = first_documents.band and buckets.key = first_documents.key
-            where buckets.document <> first_documents.document
-            """,
-        ),
+        *candidates,
         Step(
             "new_candidates",
             f"select candidates.* from candidates anti join {compared} as compared using (left_row, right_row)",
@@ -313,8 +353,7 @@ def comparisons_sql(buckets: str, sets: str, compared: str, threshold: float) ->
             select
                 left_row,
                 right_row,
-                case when {sizes.format(threshold)} then {jaccard_sql("a.shingles", "b.shingles")} else 0 end
-                    as similarity,
+                case when {sizes} then {jaccard_sql("a.shingles", "b.shingles")} else 0 end as similarity,
             from new_candidates
             join {sets} as a on left_row = a.document
             join {sets} as b on right_row = b.document
@@ -363,10 +402,14 @@ def _compare(session: SessionTables, texts: str, copies: str, found: str, *, kin
     members = f"row_number in (select document from {buckets})"
     sets = session.fill("sets", [shingle_sets_sql(documents(f"{part} and {members}"), kind) for part in slices])
     compared = session.create("compared", Query.of(Step("none", _NO_PAIRS)))
+    session.insert(compared, comparisons_sql(small_bucket_candidates(buckets), sets, compared, threshold))
+    large = session.create("large_buckets", large_buckets_sql(buckets))
+    session.drop(buckets)
+    buckets = large
     for number in range(_ROUNDS):
         if not session.count(buckets):
             break
-        session.insert(compared, comparisons_sql(buckets, sets, compared, threshold))
+        session.insert(compared, comparisons_sql(large_bucket_candidates(buckets), sets, compared, threshold))
         remaining = session.create(f"buckets_{number}", unsettled_sql(buckets, compared, threshold))
         session.drop(buckets)
         buckets = remaining

@@ -51,9 +51,10 @@ class SessionTables:
         self._run(query.name, f"create or replace temp table {table} as\n{query.text}")
         return table
 
-    def insert(self, table: str, query: Query) -> None:
-        """Adds the query's rows to a table made here."""
-        self._run(query.name, f"insert into {table}\n{query.text}")
+    def insert(self, table: str, query: Query) -> int:
+        """Adds the query's rows to a table made here; returns how many there were."""
+        (row,) = self._engine.rows(Query.of(Step(query.name, f"insert into {table}\n{query.text}")))
+        return int(row["Count"])
 
     def drop(self, table: str) -> None:
         """Drops a table made here before the block ends."""

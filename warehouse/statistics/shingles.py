@@ -68,6 +68,15 @@ def words_sql(normalised: str) -> str:
     return f"string_split(trim(regexp_replace({spaced}, ' +', ' ', 'g')), ' ')"
 
 
+def word_count_sql(normalised: str) -> str:
+    """How many words a normalised text has; 1 for an empty one."""
+    # As many bytes as characters: plain ASCII, whose words stand between blanks.
+    blanks = f"length({normalised}) - length(replace({normalised}, ' ', ''))"
+    return (
+        f"case when strlen({normalised}) = length({normalised}) then {blanks} + 1 else len({words_sql(normalised)}) end"
+    )
+
+
 def is_kind_sql(kind: Kind, word_count: str, *, threshold: float) -> str:
     """Whether a text of so many words has shingles of this kind."""
     if kind is Kind.WORDS:

@@ -1,0 +1,101 @@
+"""Rows that are equal in every exported column but the key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from warehouse.datasets.placement_rows import DUPLICATES
+from warehouse.datasets.row_checks import TableFacts
+from warehouse.datasets.spec import DatasetSpec
+from warehouse.engine.base import Engine
+from warehouse.sql import Query, Relation, Step, identifier
+from warehouse.statistics.components import Link
+
+
+def compared_columns(spec: DatasetSpec, columns: Sequence[str]) -> tuple[str, ...]:
+    """What duplicates are equal in: the exported columns that are not of the key."""
+    return tuple(column for column in columns if column not in spec.key)
+
+
+def _alike_rows(relation: Relation, spec: DatasetSpec, columns: Sequence[str]) -> tuple[Step, ...]:
+    """Steps; one row of the last, `alike_rows`, per row that may have an equal: `row_number`, its key and values.
+
+    The engine's own hash finds them: it lasts for one statement, and what it mixes up is compared value by value.
+    """
+    compared = [identifier(column) for column in compared_columns(spec, columns)]
+    keys = ", ".join(f"{identifier(name)} as key_{i}" for i, name in enumerate(spec.key))
+    values = ", ".join(f"{name} as value_{i}" for i, name in enumerate(compared))
+    return (
+        Step("row_hashes", f"select rowid as row_number, hash({', '.join(compared)}) as row_hash from {relation.sql}"),
+        Step("shared_hashes", "select row_hash from row_hashes group by row_hash having count(*) > 1"),
+        Step("alike_numbers", "select row_number from row_hashes semi join shared_hashes using (row_hash)"),
+        Step(
+            "alike_rows",
+            f"""
+            select rowid as row_number, {keys}, {values}
+            from {relation.sql}
+            where rowid in (select row_number from alike_numbers)
+            """,
+        ),
+    )
+
+
+def _partition(spec: DatasetSpec, columns: Sequence[str]) -> str:
+    """Equal rows together. NULL equals NULL here, and NaN equals NaN."""
+    return "partition by " + ", ".join(f"value_{i}" for i in range(len(compared_columns(spec, columns))))
+
+
+def equal_rows_link(relation: Relation, spec: DatasetSpec, columns: Sequence[str]) -> Link | None:
+    """Equal rows as a link for `find_components`; None when nothing but the key is exported."""
+    if not compared_columns(spec, columns):
+        return None
+    query = Query.of(
+        *_alike_rows(relation, spec, columns),
+        Step(
+            "equal_rows",
+            f"select row_number, min(row_number) over ({_partition(spec, columns)}) as value from alike_rows",
+        ),
+    )
+    return Link(name="equal rows", sql=query.text)
+
+
+def duplicate_rows_sql(relation: Relation, spec: DatasetSpec, columns: Sequence[str]) -> Query:
+    """One row per row that is not to be exported: `row_number`.
+
+    Of each set of equal rows, the one with the smallest key stays. Costs a scan of the compared columns, and a second
+    one for rows that may have an equal.
+    """
+    keys = ", ".join(f"key_{i}" for i in range(len(spec.key)))
+    return Query.of(
+        *_alike_rows(relation, spec, columns),
+        Step(
+            "numbered_rows",
+            f"""
+            select row_number, row_number() over ({_partition(spec, columns)} order by {keys}) as place
+            from alike_rows
+            """,
+        ),
+        Step("duplicate_rows", "select row_number from numbered_rows where place > 1"),
+    )
+
+
+def mark_duplicate_rows(
+    engine: Engine, relation: Relation, spec: DatasetSpec, columns: Sequence[str], facts: TableFacts
+) -> int:
+    """Sets the bits of the rows that equal others into the session's variable `DUPLICATES`; returns how many there are.
+
+    With 0 the variable is not set.
+    """
+    if not compared_columns(spec, columns):
+        return 0
+    rows = duplicate_rows_sql(relation, spec, columns)
+    bits = f"bitstring_agg(row_number, {facts.first_row}, {facts.last_row})"
+    counted = f"select count(*) as row_count, {bits} as bits from ({rows.text})"
+    table = identifier(f"{DUPLICATES}_bits")
+    engine.rows(Query.of(Step("keep_duplicates", f"create or replace temp table {table} as {counted}")))
+    (row,) = engine.rows(Query.of(Step("duplicate_count", f"select row_count from temp.{table}")))
+    if row["row_count"]:
+        load = f"set variable {DUPLICATES} = (select bits from temp.{table})"
+        engine.rows(Query.of(Step("load_duplicates", load)))
+    engine.rows(Query.of(Step("drop_duplicates", f"drop table temp.{table}")))
+    return int(row["row_count"])
