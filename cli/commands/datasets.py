@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,7 +65,13 @@ def datasets(context: typer.Context, as_json: Json = False) -> None:
 def export(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="The dataset's name; see warehouse datasets.")],
-    build: Annotated[str | None, typer.Option(help="Export from this build instead of the published one.")] = None,
+    build: Annotated[
+        str | None, typer.Option("--build", "--as-of", help="Export from this build instead of the published one.")
+    ] = None,
+    fraction: Annotated[
+        float | None,
+        typer.Option(help="Export this nested share of train as NAME_10pct, 0.1 say, with all of dev and test."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written, and write nothing.")] = False,
     allow_split_changes: Annotated[
         bool, typer.Option("--allow-split-changes", help="Also write a version in which rows changed their split.")
@@ -83,6 +90,7 @@ def export(
         name,
         now=datetime.now(UTC),
         build=build,
+        fraction=fraction,
         dry_run=dry_run,
         allow_split_changes=allow_split_changes,
     )
@@ -96,7 +104,7 @@ def export(
 
 def _print_export(project: Project, result: Export) -> None:
     manifest = result.manifest
-    _print_splits(manifest)
+    _print_splits(manifest, sizes=result.estimated_bytes)
     for finding in result.findings:
         console.print_finding(finding)
     change = manifest.change
@@ -112,14 +120,15 @@ def _print_export(project: Project, result: Export) -> None:
         case "unchanged":
             console.print_line(f"{result.reference} holds the same rows already, so it stands: {where}", style="green")
         case "dry_run":
-            console.print_line(f"would write {result.reference}; nothing was written")
+            size = sum((result.estimated_bytes or {}).values()) / 2**20
+            console.print_line(f"would write {result.reference}, about {size:,.1f} MiB; nothing was written")
         case _:
             console.print_line(f"{result.reference} was not written: a critical finding stands", style="red")
     if result.path:
         console.print_line(f"next: warehouse drift {manifest.name}")
 
 
-def _print_splits(manifest: Manifest) -> None:
+def _print_splits(manifest: Manifest, *, sizes: Mapping[str, int] | None = None) -> None:
     from warehouse.datasets.card import label_balance
 
     total = manifest.row_count
@@ -128,8 +137,11 @@ def _print_splits(manifest: Manifest) -> None:
         for split in manifest.splits
     ]
     rows += [(f"({reason})", count, "", "in no split") for reason, count in manifest.dropped.items()]
-    label = f"label {manifest.spec.label}" if manifest.spec.label else "label"
-    console.print_table(("split", "rows", "share", label), rows, right=("rows", "share"))
+    heads = ["split", "rows", "share", f"label {manifest.spec.label}" if manifest.spec.label else "label"]
+    if sizes is not None:
+        heads.append("about MiB")
+        rows = [(*row, f"{sizes[str(row[0])] / 2**20:,.1f}" if row[0] in sizes else "") for row in rows]
+    console.print_table(tuple(heads), rows, right=("rows", "share", "about MiB"))
 
 
 def show(context: typer.Context, reference: Reference, as_json: Json = False) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -54,7 +55,8 @@ def test_a_dry_run_writes_nothing(fake: Any, run: Callable[..., Any]) -> None:
     outcome = run("export", "late", "--dry-run")
 
     assert outcome.code == 0
-    assert "would write late@1.0.0; nothing was written" in outcome.out
+    assert re.search(r"would write late@1.0.0, about \d+\.\d MiB; nothing was written", outcome.out)
+    assert "about MiB" in outcome.out
     assert run("show", "late").code == 2
 
 
@@ -163,3 +165,14 @@ def test_verify_says_whole_or_names_the_file(fake: Any, run: Callable[..., Any])
     assert broken.code == 1
     assert "data/test/part-00000.parquet has 1 bytes" in broken.out
     assert document["findings"][0]["severity"] == "critical"
+
+
+def test_a_share_of_train_is_exported_from_an_older_build(fake: Any, run: Callable[..., Any]) -> None:
+    first = fake.build(DECLARED, rows=ROWS)
+    fake.build(DECLARED, rows=f"select * from ({ROWS}) limit 10")
+
+    outcome = run("export", "late", "--as-of", first, "--fraction", "0.5")
+
+    assert outcome.code == 0
+    assert "wrote late_50pct@1.0.0" in outcome.out
+    assert run("export", "late", "--fraction", "1.5").code == 2

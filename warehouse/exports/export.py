@@ -12,10 +12,11 @@ from datetime import datetime
 from pathlib import Path
 
 from warehouse import records, storage
+from warehouse.checks.leakage import find_leaks_in_placement
 from warehouse.datasets.comparison import compare, is_same_content
 from warehouse.datasets.conditions import check_condition
 from warehouse.datasets.cutoffs import resolve_cutoffs
-from warehouse.datasets.declarations import find_declaration
+from warehouse.datasets.declarations import exported_columns, find_declaration
 from warehouse.datasets.derived import check_downsample, derived_columns, derived_headers
 from warehouse.datasets.formats import stored_columns
 from warehouse.datasets.fractions import fraction_name, fraction_spec
@@ -49,10 +50,12 @@ from warehouse.exports.drafting import (
 )
 from warehouse.exports.finishing import with_files, write_texts
 from warehouse.exports.outcome import Export, Outcome
+from warehouse.exports.sizes import estimated_bytes
 from warehouse.exports.unchanged import has_same_words, is_known
 from warehouse.findings import is_critical
 from warehouse.project import Project
 from warehouse.published import BuildFiles, find_build
+from warehouse.reports.leakage_json import leakage_json
 from warehouse.sql import Query, Relation, Step
 
 MEMORY_MB = 350
@@ -208,6 +211,10 @@ def _export(
         *drop_findings(manifest),
         *change_findings(manifest, allow_split_changes=allow_split_changes),
     )
+    leaks = find_leaks_in_placement(
+        engine, relation, placement, spec, types=types, exported=exported_columns(spec, types)
+    )
+    found = (*found, *leaks.findings)
     label_type = types[spec.label] if spec.label else ""
 
     def judged(splits: Mapping[str, Relation]) -> Manifest:
@@ -217,7 +224,12 @@ def _export(
 
     if dry_run or is_critical(found):
         outcome = Outcome.DRY_RUN if dry_run else Outcome.REFUSED
-        return Export(outcome=outcome, path=None, manifest=judged(placed_relations(relation, placement)))
+        sizes = None
+        if dry_run:
+            aside = task.project.temporary_path
+            sizes = estimated_bytes(engine, relation, spec, columns, placement, previous, aside)
+        manifest = judged(placed_relations(relation, placement))
+        return Export(outcome=outcome, path=None, manifest=manifest, estimated_bytes=sizes)
     temporary = folder / f".tmp-{uuid.uuid4().hex}"
     try:
         manifest = with_files(manifest, write_splits(engine, relation, spec, columns, placement, temporary))
@@ -225,7 +237,7 @@ def _export(
         if is_critical(manifest.findings):
             return Export(outcome=Outcome.REFUSED, path=None, manifest=manifest)
         share_files(temporary, manifest.files, folder)
-        write_texts(temporary, manifest, licence=licence_of(task))
+        write_texts(temporary, manifest, licence=licence_of(task), reports={"leakage.json": leakage_json(leaks)})
         storage.publish_folder(temporary, folder / manifest.version)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

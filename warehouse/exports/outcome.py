@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -31,6 +32,8 @@ class Export:
     """The version's folder; None when nothing was written and none stands."""
     manifest: Manifest
     """Of the version that was written, stands, or would be written; its files are empty in the last case."""
+    estimated_bytes: Mapping[str, int] | None = None
+    """Of a dry run: roughly the bytes of each split's files."""
 
     @property
     def reference(self) -> str:
