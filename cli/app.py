@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from warehouse.errors import WarehouseError
 
 from . import console
-from .commands import builds, datasets, drift, leakage, projects, validate, versions
+from .commands import builds, datasets, drift, leakage, projects, stores, validate, versions
 
 PROJECT, BUILDS, DATASETS, REPORTS = "Project", "Builds", "Datasets", "Reports"
 INTERRUPTED = 130
@@ -81,6 +81,9 @@ app.command("tag", rich_help_panel=DATASETS)(versions.tag)
 app.command("rm", rich_help_panel=DATASETS)(versions.rm)
 app.command("gc", rich_help_panel=DATASETS)(versions.gc)
 app.command("forget", rich_help_panel=DATASETS)(versions.forget)
+app.command("push", rich_help_panel=DATASETS)(stores.push)
+app.command("pull", rich_help_panel=DATASETS)(stores.pull)
+app.command("remote", rich_help_panel=DATASETS)(stores.remote)
 app.command("drift", rich_help_panel=REPORTS)(drift.drift)
 app.command("leakage", rich_help_panel=REPORTS)(leakage.leakage)
 

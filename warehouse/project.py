@@ -27,6 +27,8 @@ class Settings:
     """DuckDB's memory limit for validation, statistics and reading; exports set their own."""
     threads: int = 0
     """DuckDB's threads; 0 means all cores."""
+    store: str = ""
+    """URL of the object store that exports commit to, `s3://bucket/prefix`; empty for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,140 @@
+"""Pushing a version: its contents first, then the one object that makes it exist."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from warehouse.datasets.store import Store, StoredObject
+from warehouse.datasets.store_layout import (
+    StoredVersion,
+    commit_key,
+    object_key,
+    objects_folder,
+    parse_checksums,
+    read_stored,
+    stored_numbers,
+)
+from warehouse.datasets.verification import verify_version
+from warehouse.datasets.versions import Version
+from warehouse.datasets.writing import CHECKSUMS_NAME
+from warehouse.errors import StoreError, VersionError, problem_list
+
+GRACE = timedelta(days=7)
+"""How long contents that no version names are kept: an upload may still be on its way to them."""
+
+_UPLOADS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Push:
+    """What a push did."""
+
+    reference: str
+    url: str
+    """Of the store."""
+    is_new: bool
+    """Whether the store did not have this version."""
+    file_count: int
+    byte_count: int
+    sent_count: int
+    """Files that the store did not hold yet."""
+    sent_bytes: int
+
+
+def push_version(store: Store, version: Version, *, now: datetime) -> Push:
+    """Puts a version into the store; what the store holds already is not sent again.
+
+    Every file is read first and compared with its checksum. A push that was killed is simply run again. Two that push
+    different versions under one number: the first one stands, the other gets an error.
+
+    Raises:
+        VersionError: the version's files are not what was written, or it was withdrawn.
+        StoreError: the store has another version of this number, or cannot be reached.
+    """
+    _check(version)
+    checksums = (version.path / CHECKSUMS_NAME).read_bytes()
+    ours = parse_checksums(version.name, version.number, checksums, where=str(version.path / CHECKSUMS_NAME))
+    theirs = read_stored(store, version.name, version.number)
+    if theirs is not None and theirs.content_id != ours.content_id:
+        raise _taken(store, version)
+    sizes = {path: (version.path / path).stat().st_size for path in ours.files}
+    sent = _send(store, version, ours, sizes, now=now)
+    is_new = theirs is None and store.create(commit_key(version.name, version.number), checksums)
+    if theirs is None and not is_new:
+        theirs = read_stored(store, version.name, version.number)
+        if theirs is None or theirs.content_id != ours.content_id:
+            raise _taken(store, version)
+    if is_new:
+        # Whatever somebody deleted between our look and the commit is sent once more.
+        sent |= _send(store, version, ours, sizes, now=now)
+    return Push(
+        reference=version.reference,
+        url=store.url,
+        is_new=is_new,
+        file_count=len(ours.files),
+        byte_count=sum(sizes.values()),
+        sent_count=len(sent),
+        sent_bytes=sum(sizes[path] for path in sent),
+    )
+
+
+def _check(version: Version) -> None:
+    if version.withdrawal is not None:
+        raise VersionError(f"{version.reference} was withdrawn, so it is not pushed\n  list: warehouse datasets")
+    findings = verify_version(version).findings
+    if findings:
+        raise VersionError(
+            problem_list(
+                f"{version.reference} is not what was written, so it is not pushed:",
+                [finding.message for finding in findings],
+            )
+        )
+
+
+def _taken(store: Store, version: Version) -> StoreError:
+    return StoreError(
+        f"{store.url} has another {version.reference}, so this one was not pushed; the store stands as it was\n"
+        "  give this one the next number: move its folder aside, then warehouse pull and warehouse export "
+        f"{version.name}"
+    )
+
+
+def _send(store: Store, version: Version, ours: StoredVersion, sizes: dict[str, int], *, now: datetime) -> set[str]:
+    """Sends the contents that the store lacks; paths of what was sent."""
+    present = {item.key: item for item in store.objects(objects_folder(version.name))}
+    paths: dict[str, str] = {}
+    for path, checksum in ours.files.items():
+        paths.setdefault(object_key(version.name, path, checksum), path)
+    old = [key for key in paths if key in present and now - present[key].modified_at > GRACE / 2]
+    # Old contents that no version names may be deleted at any moment; sent again, they are new.
+    named = referenced_keys(store, version.name) if old else set[str]()
+
+    def is_kept(key: str, found: StoredObject | None) -> bool:
+        return found is not None and found.byte_count == sizes[paths[key]] and (key not in old or key in named)
+
+    missing = {key: path for key, path in paths.items() if not is_kept(key, present.get(key))}
+    with ThreadPoolExecutor(max_workers=_UPLOADS) as pool:
+        sending = [pool.submit(store.put_file, key, version.path / path) for key, path in missing.items()]
+        try:
+            for upload in sending:
+                upload.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return set(missing.values())
+
+
+def referenced_keys(store: Store, dataset: str) -> set[str]:
+    """Keys of all contents that a version of the dataset in the store names; one request per version.
+
+    Raises:
+        StoreError: a version cannot be read, so what it names is not known.
+    """
+    keys: set[str] = set()
+    for number in stored_numbers(store, dataset):
+        found = read_stored(store, dataset, number)
+        if found is not None:
+            keys |= {object_key(dataset, path, checksum) for path, checksum in found.files.items()}
+    return keys
