@@ -38,7 +38,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "exports": {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
-        *("statistics", "datasets", "checks"),
+        *("statistics", "datasets", "checks", "reports"),
     },
     "retention": {"errors", "findings", "project", "published", "storage", "records", "datasets"},
     "checks": {"errors", "findings", "sql", "engine", "statistics", "datasets"},

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -204,7 +205,9 @@ def read_manifest(path: Path) -> Manifest:
         raise VersionError(problem_list(f"{path} is not a dataset manifest:", problems)) from error
 
 
+@cache
 def _adapter() -> TypeAdapter[Manifest]:
+    # Making it takes a tenth of a second, and commands that list versions read many manifests.
     from pydantic import TypeAdapter
 
     return TypeAdapter(Manifest)

@@ -11,6 +11,7 @@ from warehouse import storage
 from warehouse.datasets.card import dataset_card
 from warehouse.datasets.croissant import CROISSANT_NAME, croissant_json
 from warehouse.datasets.manifest import FileRecord, Manifest, manifest_json
+from warehouse.datasets.verification import REPORTS_FOLDER
 from warehouse.datasets.versions import MANIFEST_NAME
 from warehouse.datasets.writing import CHECKSUMS_NAME, checksums_text, file_sha256, writing
 
@@ -29,9 +30,13 @@ def _fingerprint(lines: Iterator[str]) -> str:
     return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
 
 
-def write_texts(folder: Path, manifest: Manifest, *, licence: str | None) -> None:
-    """The card, croissant.json, the checksums and, last, the manifest."""
+def write_texts(
+    folder: Path, manifest: Manifest, *, licence: str | None, reports: Mapping[str, str] | None = None
+) -> None:
+    """Reports by their file's name, the card, croissant.json, the checksums and, last, the manifest."""
     with writing(folder):
+        for name, report in (reports or {}).items():
+            storage.write_file(folder / REPORTS_FOLDER / name, report)
         text = manifest_json(manifest)
         storage.write_file(folder / "README.md", dataset_card(manifest, licence=licence))
         storage.write_file(folder / CROISSANT_NAME, croissant_json(manifest, licence=licence))
