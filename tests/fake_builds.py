@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,13 @@ class Fake:
         (root / "dbt_project.yml").write_text("name: fake\n")
         self.project = Project.find(root)
         self.count = 0
+
+    def copied_to(self, root: Path) -> Fake:
+        """The same project elsewhere, with its builds and versions: cheaper than making it for every test."""
+        shutil.copytree(self.project.root, root, symlinks=True)
+        copy = Fake(root)
+        copy.count = self.count
+        return copy
 
     def build(
         self,
