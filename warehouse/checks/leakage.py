@@ -22,7 +22,7 @@ from warehouse.checks.leakage_rows import (
     rows_of_splits,
 )
 from warehouse.checks.leakage_texts import NEAR_ROWS, read_near_texts, read_shared_texts
-from warehouse.checks.leakage_times import read_late, read_times
+from warehouse.checks.leakage_times import read_late, read_times, times_and_labels_sql
 from warehouse.checks.leakage_twins import read_twins
 from warehouse.checks.leakage_values import categories_and_texts, read_new_values, read_spellings
 from warehouse.checks.leakage_words import judge
@@ -37,6 +37,7 @@ SAMPLE_CELLS = 2_000_000
 SAMPLE_ROWS = 100_000
 LEAST_SAMPLE_ROWS = 20_000
 SAMPLE = Relation.table("leakage_sample")
+LABELS = Relation.table("leakage_labels")
 
 
 def find_leaks(
@@ -103,19 +104,24 @@ def sample_sql(rows: SplitRows) -> Query:
     """Bounded rows of every split, chosen by a hash of their key; columns as in `rows`."""
     wanted = max(LEAST_SAMPLE_ROWS, min(SAMPLE_ROWS, SAMPLE_CELLS // max(1, len(rows.columns))))
     # Half for train, half for the others.
-    others = sum(count for split, count in rows.row_counts.items() if split != rows.splits[0])
-    branches = []
-    for place, split in enumerate(rows.splits):
-        total = rows.row_counts[split] if place == 0 else others
-        keep_one_in = max(1, round(total / (wanted / 2)))
-        branches.append(f"when {place} then {keep_one_in}")
+    first = rows.row_counts[rows.splits[0]]
+    rates = [max(1, round(total / (wanted / 2))) for total in (first, rows.row_count - first)]
+    # Most rows are out by the coarser condition, before their split is looked up.
+    common = min(rates)
+    first_rate, other_rate = (max(1, round(rate / common)) * common for rate in rates)
     columns = ", ".join(["s", *(column.sql for column in rows.columns)])
-    hashed = ", ".join(column.sql for column in (rows.key or rows.columns[:8])) or "s"
+    hashed = f"hash({', '.join(column.sql for column in (rows.key or rows.columns[:8])) or 's'})"
     return Query.of(
+        # NOTE: without the cast the remainder would be one of 128 bits, which takes thirty times as long.
         Step(
             "sampled_rows",
-            f"select {columns} from {rows.relation.sql} where hash({hashed}) % (case s {' '.join(branches)} end) = 0",
-        )
+            f"""
+            select
+                {columns},
+            from {rows.one_in(common).sql}
+            where {hashed} % (case s when 0 then {first_rate} else {other_rate} end)::ubigint = 0
+            """,
+        ),
     )
 
 
@@ -123,9 +129,10 @@ def _find(
     engine: Engine, rows: SplitRows, spec: DatasetSpec, *, subject: str, thorough: bool, keys_proved: bool
 ) -> LeakageResult:
     twins = read_twins(engine, rows)
-    times, time_counts = read_times(engine, rows, spec)
-    engine.rows(Query.of(Step("keep_sample", f"create or replace temp table {SAMPLE.sql} as\n{sample_sql(rows).text}")))
     try:
+        _keep(engine, LABELS, times_and_labels_sql(rows))
+        times, time_counts = read_times(engine, rows, spec, LABELS, thorough=thorough)
+        _keep(engine, SAMPLE, sample_sql(rows))
         (counted,) = engine.rows(Query.of(Step("sample_count", f"select count(*) as n from {SAMPLE.sql}")))
         sample = replace(rows, relation=SAMPLE)
         scored = read_predictors(engine, rows if thorough else sample, sample)
@@ -150,8 +157,13 @@ def _find(
             not_judged=tuple(_not_judged(rows, spec, scored.not_judged)),
         )
     finally:
-        engine.rows(Query.of(Step("drop_sample", f"drop table if exists {SAMPLE.sql}")))
+        for kept in (LABELS, SAMPLE):
+            engine.rows(Query.of(Step("drop_kept", f"drop table if exists {kept.sql}")))
     return replace(result, findings=judge(result, spec))
+
+
+def _keep(engine: Engine, table: Relation, query: Query) -> None:
+    engine.rows(Query.of(Step(query.name, f"create or replace temp table {table.sql} as\n{query.text}")))
 
 
 def _keys(engine: Engine, rows: SplitRows, *, proved: bool) -> SharedValues | None:
@@ -174,9 +186,9 @@ def _entities(rows: SplitRows, spec: DatasetSpec) -> list[tuple[LeakColumn, ...]
 def _values(
     engine: Engine, rows: SplitRows, sample: SplitRows, spec: DatasetSpec, *, thorough: bool
 ) -> tuple[tuple[NewValues, ...], tuple[Spellings, ...], tuple[TextTwins, ...]]:
-    label: Sequence[LeakColumn] = (rows.label,) if rows.label is not None and _is_class(rows.label) else ()
+    label: Sequence[LeakColumn] = (rows.label,) if rows.label is not None and rows.label.is_class else ()
     if not thorough:
-        return read_new_values(engine, rows, label), (), ()
+        return read_new_values(engine, rows, label, counted=LABELS), (), ()
     categories, prose = categories_and_texts(engine, sample)
     apart = [column for column in categories if column.role is not Role.GROUP]
     return (
@@ -200,11 +212,6 @@ def _texts(engine: Engine, rows: SplitRows, spec: DatasetSpec, prose: Sequence[L
         found = read_near_texts(engine, rows, each) if is_bounded else read_shared_texts(engine, rows, each)
         if found is not None:
             yield found
-
-
-def _is_class(label: LeakColumn) -> bool:
-    """Whether each value of the label is a class by its type; numbers may be either."""
-    return label.type.upper() == "BOOLEAN" or label.family.value == "string"
 
 
 def _not_judged(rows: SplitRows, spec: DatasetSpec, predictors: str) -> list[str]:

@@ -11,20 +11,20 @@ from warehouse.engine.base import Engine
 from warehouse.sql import Query, Step
 
 
-def splits_per_value_step(rows: SplitRows, columns: Sequence[LeakColumn]) -> Step:
-    """One row per value (or tuple) that stands in several splits: `v0`..., `mask` (bit i: split i has it).
+def splits_per_value_step(rows: SplitRows, columns: Sequence[LeakColumn], *, masked: bool) -> Step:
+    """One row per value (or tuple) that stands in several splits: `v0`..., `mask` if asked (bit i: split i has it).
 
     A NULL names nobody, so it is shared by nobody.
     """
     values = ", ".join(f"{column.sql} as v{index}" for index, column in enumerate(columns))
     present = " and ".join(f"{column.sql} is not null" for column in columns)
     grouped = ", ".join(column.sql for column in columns)
+    mask = " bit_or((1 << s)::utinyint) as mask," if masked else ""
     return Step(
         "shared_values",
         f"""
         select
-            {values},
-            bit_or((1 << s)::utinyint) as mask,
+            {values},{mask}
         from {rows.relation.sql}
         where {present}
         group by {grouped}
@@ -36,7 +36,8 @@ def splits_per_value_step(rows: SplitRows, columns: Sequence[LeakColumn]) -> Ste
 def shared_count_sql(rows: SplitRows, columns: Sequence[LeakColumn]) -> Query:
     """One row: `value_count`, how many values stand in several splits."""
     return Query.of(
-        splits_per_value_step(rows, columns), Step("shared_count", "select count(*) as value_count from shared_values")
+        splits_per_value_step(rows, columns, masked=False),
+        Step("shared_count", "select count(*) as value_count from shared_values"),
     )
 
 
@@ -47,7 +48,7 @@ def shared_values_sql(rows: SplitRows, columns: Sequence[LeakColumn]) -> Query:
     counts = ",\n".join(f"count(*) filter (all_rows.s = {place}) as rows_{place}" for place in range(len(rows.splits)))
     values = ", ".join(f"v{index}" for index in range(len(columns)))
     return Query.of(
-        splits_per_value_step(rows, columns),
+        splits_per_value_step(rows, columns, masked=True),
         Step(
             "rows_per_shared_value",
             f"""

@@ -94,7 +94,8 @@ class TimeCount:
     disorder: Disorder
     left: str
     right: str
-    row_count: int
+    row_count: int | None
+    """None when they were not counted: at an export, when the split does not run along time."""
     examples: tuple[str, ...]
     """Keys of the rows."""
 

@@ -50,6 +50,11 @@ class LeakColumn:
         return family_of(self.type)
 
     @property
+    def is_class(self) -> bool:
+        """Whether each value, as a label, is a class by its type alone; numbers may be either."""
+        return self.family in (Family.BOOLEAN, Family.STRING)
+
+    @property
     def is_feature(self) -> bool:
         """Whether a model may learn from it."""
         return self.is_exported and self.role in (Role.FEATURE, Role.GROUP)
@@ -71,6 +76,20 @@ class SplitRows:
     """In the order of `SPLITS`."""
     columns: tuple[LeakColumn, ...]
     row_counts: Mapping[str, int]
+    selects: tuple[str, ...] = ()
+    """What the relation is made of: selects without a condition; their rows may have no split."""
+
+    def one_in(self, keep: int) -> Relation:
+        """About one in so many rows, by a hash of their key, or of some columns when there is none.
+
+        The condition stands where the rows are read, so that nothing else is computed for the others.
+        """
+        named = self.key or self.columns[:8]
+        if keep <= 1 or not named:
+            return self.relation
+        condition = f"hash({', '.join(identifier(column.name) for column in named)}) % {keep} = 0"
+        kept = " union all ".join(f"{select} where {condition}" for select in self.selects)
+        return Relation(f"(select * from ({kept}) where s is not null)", f"some {self.relation.name}")
 
     @property
     def key(self) -> tuple[LeakColumn, ...]:
@@ -164,6 +183,7 @@ def rows_of_splits(engine: Engine, splits: Mapping[str, Relation], columns: Sequ
         relation=Relation(f"({' union all '.join(parts)})", "rows of all splits"),
         splits=tuple(splits),
         columns=tuple(columns),
+        selects=tuple(parts),
         row_counts={name: by_place[place] for place, name in enumerate(splits)},
     )
 
@@ -175,8 +195,13 @@ def rows_of_placement(relation: Relation, placement: Placement, columns: Sequenc
     branches = " ".join(f"when {placement.holds_sql(split)} then {place}" for place, split in enumerate(splits))
     placed = f"select (case {branches} end)::utinyint as s{', ' if names else ''}{names} from {relation.sql}"
     return SplitRows(
-        relation=Relation(f"(select * from ({placed}) where s is not null)", f"{relation.name} by split"),
+        # Without rows in no split, what does not ask for the split is spared looking it up.
+        relation=Relation(
+            f"({placed})" if not placement.dropped else f"(select * from ({placed}) where s is not null)",
+            f"{relation.name} by split",
+        ),
         splits=splits,
         columns=tuple(columns),
+        selects=(placed,),
         row_counts=dict(placement.row_counts),
     )

@@ -9,7 +9,7 @@ from warehouse.checks.leakage_result import Disorder, LateColumn, TimeCount, Tim
 from warehouse.checks.leakage_rows import EXAMPLE_COUNT, EXAMPLE_LENGTH, LeakColumn, SplitRows
 from warehouse.datasets.spec import DatasetSpec, HashTimeSplit, TimeSplit
 from warehouse.engine.base import Engine
-from warehouse.sql import Query, Step, literal
+from warehouse.sql import Query, Relation, Step, literal
 
 ORDER = {"train": 0, "train_dev": 0, "dev": 1, "test": 2}
 """Which split is to be later than which; train_dev is drawn from train's time."""
@@ -20,19 +20,43 @@ def _moment_sql(column: LeakColumn) -> str:
     return f"{column.sql}::timestamp"
 
 
-def time_ranges_sql(rows: SplitRows, time: LeakColumn) -> Query:
+def times_and_labels_sql(rows: SplitRows) -> Query:
+    """One row per split `s` and label `v` (NULL for all when the label's values are not classes): `n`, `first`, `last`.
+
+    What the splits' times and their labels need is read in one scan.
+    """
+    label = rows.label.sql if rows.label is not None and rows.label.is_class else "null"
+    moment = "null::timestamp" if rows.time is None else _moment_sql(rows.time)
+    return Query.of(
+        Step("labelled_times", f"select s, {label} as v, {moment} as moment from {rows.relation.sql}"),
+        Step(
+            "times_and_labels",
+            """
+            select
+                s,
+                v,
+                count(*) as n,
+                min(moment) as first,
+                max(moment) as last,
+            from labelled_times
+            group by s, v
+            """,
+        ),
+    )
+
+
+def time_ranges_sql(times: Relation) -> Query:
     """One row per split that has a time: `s`, `first`, `last` as text."""
-    moment = _moment_sql(time)
     return Query.of(
         Step(
             "time_ranges",
             f"""
             select
                 s,
-                min({moment})::varchar as first,
-                max({moment})::varchar as last,
-            from {rows.relation.sql}
-            where {time.sql} is not null
+                min(first)::varchar as first,
+                max(last)::varchar as last,
+            from {times.sql}
+            where first is not null
             group by s
             order by s
             """,
@@ -62,13 +86,17 @@ def _examples(engine: Engine, rows: SplitRows, condition: str, example: str) -> 
 
 
 def read_times(
-    engine: Engine, rows: SplitRows, spec: DatasetSpec
+    engine: Engine, rows: SplitRows, spec: DatasetSpec, times: Relation, *, thorough: bool
 ) -> tuple[tuple[TimeRange, ...], tuple[TimeCount, ...]]:
-    """From when to when each split is, and rows on the wrong side; nothing without a time column. Two scans of it."""
+    """From when to when each split is, and rows on the wrong side; nothing without a time column.
+
+    `times` holds the rows of `times_and_labels_sql`. One scan, and for a split that does not run along time only if
+    `thorough`.
+    """
     time = rows.time
     if time is None:
         return (), ()
-    found = {row["s"]: row for row in engine.rows(time_ranges_sql(rows, time))}
+    found = {row["s"]: row for row in engine.rows(time_ranges_sql(times))}
     ranges = tuple(
         TimeRange(
             split=split,
@@ -78,6 +106,14 @@ def read_times(
         for place, split in enumerate(rows.splits)
     )
     questions = _questions(rows, spec, time, {each.split: each for each in ranges})
+    if not thorough:
+        uncounted = [
+            TimeCount(disorder=kind, left=left, right=right, row_count=None, examples=())
+            for kind, left, right, _ in questions
+            if kind is Disorder.RANDOM
+        ]
+        if uncounted:
+            return ranges, tuple(uncounted)
     if not questions:
         return ranges, ()
     (counts,) = engine.rows(time_counts_sql(rows, [condition for *_, condition in questions]))
@@ -103,6 +139,8 @@ def _questions(
     known = [name for name in rows.splits if name in ORDER and ranges[name].first is not None]
     if not isinstance(split, TimeSplit | HashTimeSplit):
         if "train" not in known or "test" not in known:
+            return []
+        if (ranges["test"].first or "") > (ranges["train"].last or ""):
             return []
         last = literal(ranges["train"].last or "")
         return [(Disorder.RANDOM, "train", "test", f"s = {places['test']} and {moment} <= {last}::timestamp")]

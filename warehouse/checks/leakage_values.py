@@ -7,28 +7,34 @@ from collections.abc import Sequence
 from warehouse.checks.leakage_result import NewValues, Spellings
 from warehouse.checks.leakage_rows import EXAMPLE_COUNT, EXAMPLE_LENGTH, LeakColumn, SplitRows
 from warehouse.engine.base import Engine
-from warehouse.sql import Query, Step
+from warehouse.sql import Query, Relation, Step
 from warehouse.statistics.kinds import CATEGORY_VALUES, TEXT_LENGTH, Family
 
 
-def split_counts_step(rows: SplitRows, columns: Sequence[LeakColumn]) -> Step:
-    """One row per column `f` and value `v` (text): its rows in every split, `n0`, `n1`..."""
-    counts = ", ".join(f"count(*) filter (s = {place}) as n{place}" for place in range(len(rows.splits)))
-    return Step(
-        "value_counts",
-        " union all ".join(
-            f"select {index} as f, {column.sql}::varchar as v, {counts} from {rows.relation.sql}"
-            f" where {column.sql} is not null group by {column.sql}"
-            for index, column in enumerate(columns)
-        ),
-    )
+def split_counts_step(rows: SplitRows, columns: Sequence[LeakColumn], *, counted: Relation | None = None) -> Step:
+    """One row per column `f` and value `v` (text): its rows in every split, `n0`, `n1`...
+
+    `counted` holds `s`, `v` and `n` of the only column, so that its values need not be read.
+    """
+    counts = ", ".join(f"coalesce(sum(n) filter (s = {place}), 0) as n{place}" for place in range(len(rows.splits)))
+    parts = []
+    for index, column in enumerate(columns):
+        source = (
+            f"(select {column.sql} as v, s, count(*) as n from {rows.relation.sql} group by v, s)"
+            if counted is None
+            else counted.sql
+        )
+        parts.append(
+            f"select {index} as f, v::varchar as v, {counts} from {source} as t where v is not null group by t.v"
+        )
+    return Step("value_counts", " union all ".join(parts))
 
 
-def new_values_sql(rows: SplitRows, columns: Sequence[LeakColumn]) -> Query:
+def new_values_sql(rows: SplitRows, columns: Sequence[LeakColumn], *, counted: Relation | None = None) -> Query:
     """One row per column `f` and split `place` with values that train lacks: `value_count`, `row_count`, `examples`."""
     places = range(1, len(rows.splits))
     return Query.of(
-        split_counts_step(rows, columns),
+        split_counts_step(rows, columns, counted=counted),
         Step(
             "new_values",
             " union all ".join(
@@ -49,12 +55,14 @@ def new_values_sql(rows: SplitRows, columns: Sequence[LeakColumn]) -> Query:
     )
 
 
-def read_new_values(engine: Engine, rows: SplitRows, columns: Sequence[LeakColumn]) -> tuple[NewValues, ...]:
+def read_new_values(
+    engine: Engine, rows: SplitRows, columns: Sequence[LeakColumn], *, counted: Relation | None = None
+) -> tuple[NewValues, ...]:
     """Values of these columns in later splits that train never had."""
     if len(rows.splits) < 2 or rows.splits[0] != "train" or not columns:
         return ()
     found = []
-    for row in engine.rows(new_values_sql(rows, columns)):
+    for row in engine.rows(new_values_sql(rows, columns, counted=counted)):
         column, split = columns[row["f"]], rows.splits[row["place"]]
         examples = () if column.is_private else tuple(value["v"] for value in row["examples"])
         found.append(

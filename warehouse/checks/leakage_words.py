@@ -65,30 +65,32 @@ def _times(result: LeakageResult) -> Iterator[Finding]:
     for found in result.time_counts:
         if found.disorder is Disorder.RANDOM:
             left, right = ranges[found.left], ranges[found.right]
-            share = found.row_count / result.row_counts[found.right]
+            share = None if found.row_count is None else found.row_count / result.row_counts[found.right]
+            some = "" if share is None else f"{share_text(share)} of "
             yield Finding(
                 severity=Severity.INFO,
                 check="random_time",
                 subject=found.right,
                 message=(
-                    f"the split does not run along time: {share_text(share)} of {found.right}'s rows are not after the "
-                    f"last one of {found.left} ({found.left} {_day(left.first)} to {_day(left.last)}, {found.right} "
+                    f"the split does not run along time: {some}{found.right}'s rows are not after the last one of "
+                    f"{found.left} ({found.left} {_day(left.first)} to {_day(left.last)}, {found.right} "
                     f"{_day(right.first)} to {_day(right.last)})"
                 ),
                 measured=share,
                 advice="to predict what comes later, split by time, or by hash_time for unseen entities too",
             )
             continue
-        are, have = ("is", "has") if found.row_count == 1 else ("are", "have")
+        count = found.row_count or 0
+        are, have = ("is", "has") if count == 1 else ("are", "have")
         words = _TIME_WORDS[found.disorder].format(
-            count=count_text(found.row_count, "row"), left=found.left, right=found.right, are=are, have=have
+            count=count_text(count, "row"), left=found.left, right=found.right, are=are, have=have
         )
         yield Finding(
             severity=Severity.CRITICAL,
             check=_TIME_CHECKS[found.disorder],
             subject=f"{found.left} and {found.right}",
             message=f"{words}{examples_text(found.examples)}",
-            measured=float(found.row_count),
+            measured=float(count),
             threshold=0.0,
             advice=(
                 "set split.embargo to at least the label's horizon"
