@@ -210,6 +210,23 @@ def test_columns_without_a_type_in_croissant_are_named_and_left_out(fake: Fake, 
     assert len(read(found, "train")) == found["train"].collect().height
 
 
+@pytest.mark.parametrize("format_", ["csv", "jsonl", "arrow"])
+def test_other_formats_are_described_and_text_is_read(fake: Fake, export: Callable[..., Export], format_: str) -> None:
+    rows = "select i as id, i % 2 = 0 as y, 'text ' || i as note, [i] as list from range(50) as r(i)"
+    fake.build({**DECLARED, "format": format_}, rows=rows)
+    export()
+    found = warehouse.load_dataset("late", project=fake.project)
+
+    if format_ == "arrow":
+        # mlcroissant has no reader of Arrow files.
+        mlcroissant.Dataset(str(found.version.path / "croissant.json"))
+        return
+    records = read(found, "train")
+    assert [(plain(record["examples/id"]), plain(record["examples/note"])) for record in records] == (
+        found["train"].select("id", "note").collect().rows()
+    )
+
+
 @pytest.mark.parametrize(
     ("type_name", "expected"),
     [

@@ -1,10 +1,6 @@
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -87,27 +83,3 @@ def test_a_missing_extra_is_named() -> None:
 
 def test_the_repr_says_what_is_inside(dataset: Dataset) -> None:
     assert repr(dataset).startswith("<Dataset late@1.0.0: train ")
-
-
-@pytest.mark.slow
-def test_hugging_face_loads_the_folder_as_it_lies(dataset: Dataset, tmp_path: Path) -> None:
-    pytest.importorskip("datasets")
-    script = """
-import json, sys
-import datasets
-loaded = datasets.load_dataset(sys.argv[1], cache_dir=sys.argv[2])
-print(json.dumps({split: rows.to_list() for split, rows in loaded.items()}))
-"""
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "home"), "HF_DATASETS_OFFLINE": "1"}
-    # Hugging Face reads `[` and `*` in a folder's name as a pattern.
-    folder = tmp_path / "plain"
-    shutil.copytree(dataset.version.path, folder)
-    output = subprocess.run(
-        [sys.executable, "-c", script, str(folder), str(tmp_path / "cache")],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-
-    assert json.loads(output.splitlines()[-1]) == {split: dataset[split].collect().to_dicts() for split in dataset}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from warehouse.datasets.card_types import features, reader_options
 from warehouse.datasets.manifest import FileRecord, LabelCount, Manifest, SplitRecord
 from warehouse.datasets.split_words import code, split_rule, treatment
 from warehouse.datasets.subsets import SUBSET_SPLIT, subset_files, subset_name
@@ -17,13 +18,15 @@ def dataset_card(manifest: Manifest, *, licence: str | None) -> str:
     """
     import yaml
 
-    front = {
+    front: dict[str, Any] = {
         "pretty_name": manifest.name,
         **({"license": licence} if licence else {}),
-        "configs": list(_configs(manifest)),
+        "configs": (configs := list(_configs(manifest))),
     }
+    if types := features(manifest.columns, manifest.spec.format):
+        front["dataset_info"] = [{"config_name": config["config_name"], "features": types} for config in configs]
     sections = [
-        f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---",
+        f"---\n{yaml.dump(front, Dumper=_dumper(), sort_keys=False, allow_unicode=True)}---",
         f"# {manifest.name} {manifest.version}",
         _text(manifest.description) or "(no description)",
         _facts(manifest, licence),
@@ -33,6 +36,17 @@ def dataset_card(manifest: Manifest, *, licence: str | None) -> str:
         f"## Use\n\n{_usage(manifest)}",
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _dumper() -> Any:
+    """Without anchors: a list that stands in several configurations is written out in each."""
+    import yaml
+
+    class Plain(yaml.SafeDumper):
+        def ignore_aliases(self, data: object) -> bool:
+            return True
+
+    return Plain
 
 
 def _configs(manifest: Manifest) -> Iterator[dict[str, Any]]:
@@ -48,6 +62,7 @@ def _config(name: str, manifest: Manifest, instead: Mapping[str, Sequence[FileRe
     return {
         "config_name": name,
         "data_files": [{"split": split, "path": [file.path for file in of]} for split, of in files.items()],
+        **reader_options(manifest.columns, manifest.spec.format),
     }
 
 
