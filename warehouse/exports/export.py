@@ -41,6 +41,7 @@ from warehouse.datasets.writing import (
 from warehouse.dbt_manifest import Model, read_dbt_manifest
 from warehouse.engine.local import LocalEngine
 from warehouse.errors import ExportError, QueryError
+from warehouse.exports.committing import commit_version, receive_newest
 from warehouse.exports.drafting import (
     Task,
     change_findings,
@@ -101,6 +102,7 @@ def export_dataset(
         ExportError: these rows cannot be exported: keys repeat, a split would be empty.
         LockedError: another export of this dataset is running.
         StorageError: the disk is full or cannot be written.
+        StoreError: the project's object store cannot be reached, or another machine was first; nothing was written.
     """
     files = find_build(project, build)
     record = records.read_record(project, files.id)
@@ -118,7 +120,9 @@ def export_dataset(
     names = {exposure.name for exposure in dbt_manifest.exposures.values() if "dataset" in exposure.meta}
     folder = project.datasets_path / fraction_name(declaration.name, fraction, declared=names)
     with _reading(project, files, folder, dry_run=dry_run) as engine, writing(folder):
-        return _export(
+        if not dry_run:
+            receive_newest(project, folder.name)
+        result = _export(
             Task(
                 project=project,
                 files=files,
@@ -133,6 +137,9 @@ def export_dataset(
             dry_run=dry_run,
             allow_split_changes=allow_split_changes,
         )
+        if result.outcome is Outcome.UNCHANGED and result.path is not None and not dry_run:
+            commit_version(project, Version(path=result.path, manifest=result.manifest), now=now)
+        return result
 
 
 @contextmanager
@@ -254,6 +261,7 @@ def _export(
             return Export(outcome=Outcome.REFUSED, path=None, manifest=manifest)
         share_files(temporary, manifest.files, folder)
         write_texts(temporary, manifest, licence=licence_of(task), reports={"leakage.json": leakage_json(leaks)})
+        commit_version(task.project, Version(path=temporary, manifest=manifest), now=task.now)
         storage.publish_folder(temporary, folder / manifest.version)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
