@@ -373,8 +373,8 @@ def test_of_two_writers_at_once_one_stands_and_the_other_is_told(
             writer.stdin.flush()
         said = sorted(writer.communicate()[0].strip() for writer in writers)
         assert said[1].startswith("new")
-        assert said[0] == f"StoreError {store.url} has another late@1.0.0, so this one was not pushed; " + (
-            "the store stands as it was"
+        assert said[0] == (
+            f"StoreError {store.url} has another late@1.0.0, so this one was not pushed; the store stands as it was"
         )
         other = another(fake, tmp_path / f"other {attempt}")
         pull_version(store, other, "late")

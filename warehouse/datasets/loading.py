@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from warehouse.datasets.frames import scan
 from warehouse.datasets.manifest import FileRecord, Manifest
 from warehouse.datasets.record_batches import UNIT_FORMATS, read_table
+from warehouse.datasets.store_pull import open_remote
 from warehouse.datasets.subsets import SUBSET_SPLIT, Share, check_fraction, is_written, share_of, subset_files
 from warehouse.datasets.versions import Version, find_version, read_version
 from warehouse.errors import MissingExtraError, VersionError, import_extra, suggestion
@@ -219,7 +220,8 @@ def load_dataset(
     """A dataset's version: the newest, the one that `version` or `name@version` says, or the one in a folder.
 
     Args:
-        name: `late_arrivals`, `late_arrivals@1.0.0`, or the path of a version's folder, wherever it was copied to.
+        name: `late_arrivals`, `late_arrivals@1.0.0`, the path of a version's folder, wherever it was copied to, or
+            `s3://bucket/prefix/late_arrivals` in an object store: downloaded once, then read from a cache.
         version: `1.0.0`, say, or a tag.
         fraction: Share of train to read, by entity; a smaller one is always inside a larger one. One that the dataset
             declares as a subset reads only its files; any other reads all of train and keeps its rows.
@@ -227,8 +229,11 @@ def load_dataset(
 
     Raises:
         VersionError: there is no such version, its manifest cannot be read, or the fraction cannot be told.
+        StoreError: the store has no such version, or cannot be reached.
         ProjectError: `name` is no path, and there is no project.
     """
+    if isinstance(name, str) and name.startswith(("s3://", "file://")):
+        return Dataset(open_remote(name, version), fraction=fraction)
     folder = Path(name)
     if isinstance(name, Path) or (folder / "manifest.json").is_file():
         return Dataset(read_version(folder), fraction=fraction)

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from warehouse.datasets.store import Store, StoredObject
+from warehouse import storage
+from warehouse.datasets.store import Store
 from warehouse.datasets.store_layout import (
     StoredVersion,
     commit_key,
@@ -43,46 +44,63 @@ class Push:
     sent_bytes: int
 
 
-def push_version(store: Store, version: Version, *, now: datetime) -> Push:
+def push_version(store: Store, version: Version, *, now: datetime, advice: str | None = None) -> Push:
     """Puts a version into the store; what the store holds already is not sent again.
 
     Every file is read first and compared with its checksum. A push that was killed is simply run again. Two that push
     different versions under one number: the first one stands, the other gets an error.
 
+    Args:
+        store: The store.
+        version: The version.
+        now: The time, to tell how old contents in the store are.
+        advice: What to do when the store has another version of this number.
+
     Raises:
         VersionError: the version's files are not what was written, or it was withdrawn.
         StoreError: the store has another version of this number, or cannot be reached.
     """
-    _check(version)
-    checksums = (version.path / CHECKSUMS_NAME).read_bytes()
+    if version.withdrawal is not None:
+        raise VersionError(f"{version.reference} was withdrawn, so it is not pushed\n  list: warehouse datasets")
+    with storage.storage_errors(f"read {version.path}"):
+        checksums = (version.path / CHECKSUMS_NAME).read_bytes()
     ours = parse_checksums(version.name, version.number, checksums, where=str(version.path / CHECKSUMS_NAME))
     theirs = read_stored(store, version.name, version.number)
+    taken = StoreError(
+        f"{store.url} has another {version.reference}, so this one was not pushed; the store stands as it was\n"
+        f"  {advice or f'move {version.path} aside, then: warehouse pull {version.reference}'}"
+    )
     if theirs is not None and theirs.content_id != ours.content_id:
-        raise _taken(store, version)
-    sizes = {path: (version.path / path).stat().st_size for path in ours.files}
-    sent = _send(store, version, ours, sizes, now=now)
+        raise taken
+    if theirs is None:
+        _check(version)
+    missing = _missing(store, version, ours, now=now)
+    if theirs is not None and missing:
+        _check(version)
+    _send(store, version, missing)
     is_new = theirs is None and store.create(commit_key(version.name, version.number), checksums)
     if theirs is None and not is_new:
         theirs = read_stored(store, version.name, version.number)
         if theirs is None or theirs.content_id != ours.content_id:
-            raise _taken(store, version)
+            raise taken
     if is_new:
         # Whatever somebody deleted between our look and the commit is sent once more.
-        sent |= _send(store, version, ours, sizes, now=now)
+        gone = _missing(store, version, ours, now=now)
+        _send(store, version, gone)
+        missing |= gone
+    sizes = {path: (version.path / path).stat().st_size for path in ours.files}
     return Push(
         reference=version.reference,
         url=store.url,
         is_new=is_new,
         file_count=len(ours.files),
         byte_count=sum(sizes.values()),
-        sent_count=len(sent),
-        sent_bytes=sum(sizes[path] for path in sent),
+        sent_count=len(missing),
+        sent_bytes=sum(sizes[path] for path in missing.values()),
     )
 
 
 def _check(version: Version) -> None:
-    if version.withdrawal is not None:
-        raise VersionError(f"{version.reference} was withdrawn, so it is not pushed\n  list: warehouse datasets")
     findings = verify_version(version).findings
     if findings:
         raise VersionError(
@@ -93,28 +111,25 @@ def _check(version: Version) -> None:
         )
 
 
-def _taken(store: Store, version: Version) -> StoreError:
-    return StoreError(
-        f"{store.url} has another {version.reference}, so this one was not pushed; the store stands as it was\n"
-        "  give this one the next number: move its folder aside, then warehouse pull and warehouse export "
-        f"{version.name}"
-    )
-
-
-def _send(store: Store, version: Version, ours: StoredVersion, sizes: dict[str, int], *, now: datetime) -> set[str]:
-    """Sends the contents that the store lacks; paths of what was sent."""
+def _missing(store: Store, version: Version, ours: StoredVersion, *, now: datetime) -> dict[str, str]:
+    """Path by key of the contents that the store lacks, or may lose at any moment."""
     present = {item.key: item for item in store.objects(objects_folder(version.name))}
     paths: dict[str, str] = {}
     for path, checksum in ours.files.items():
         paths.setdefault(object_key(version.name, path, checksum), path)
-    old = [key for key in paths if key in present and now - present[key].modified_at > GRACE / 2]
+    old = {key for key in paths if key in present and now - present[key].modified_at > GRACE / 2}
     # Old contents that no version names may be deleted at any moment; sent again, they are new.
-    named = referenced_keys(store, version.name) if old else set[str]()
+    unsafe = old - referenced_keys(store, version.name) if old else old
+    with storage.storage_errors(f"read {version.path}"):
+        return {
+            key: path
+            for key, path in paths.items()
+            if key not in present or key in unsafe or present[key].byte_count != (version.path / path).stat().st_size
+        }
 
-    def is_kept(key: str, found: StoredObject | None) -> bool:
-        return found is not None and found.byte_count == sizes[paths[key]] and (key not in old or key in named)
 
-    missing = {key: path for key, path in paths.items() if not is_kept(key, present.get(key))}
+def _send(store: Store, version: Version, missing: dict[str, str]) -> None:
+    """Sends these contents, several at once."""
     with ThreadPoolExecutor(max_workers=_UPLOADS) as pool:
         sending = [pool.submit(store.put_file, key, version.path / path) for key, path in missing.items()]
         try:
@@ -123,7 +138,6 @@ def _send(store: Store, version: Version, ours: StoredVersion, sizes: dict[str, 
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return set(missing.values())
 
 
 def referenced_keys(store: Store, dataset: str) -> set[str]:
