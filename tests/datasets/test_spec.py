@@ -208,6 +208,11 @@ def test_a_column_split_may_have_every_split() -> None:
             "deduplicate.text.threshold must be a share above 0",
             id="threshold",
         ),
+        pytest.param(
+            {**MINIMAL, "deduplicate": {"text": {"column": "t", "threshold": 0.4}}},
+            "deduplicate.text.threshold must be from 0.5 to 1, not 0.4",
+            id="low threshold of texts",
+        ),
         pytest.param({**MINIMAL, "downsample": {"label": "no", "keep": 0.1}}, "downsample needs a label", id="sample"),
         pytest.param(
             {**MINIMAL, "label": "y", "downsample": {"label": False, "keep": 1}},

@@ -26,6 +26,7 @@ from warehouse.datasets.spec import (
 )
 from warehouse.datasets.split_parsing import parse_freeze, parse_split
 from warehouse.findings import Severity
+from warehouse.statistics.shingles import LEAST_THRESHOLD
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 
@@ -133,6 +134,8 @@ def _deduplicate(reader: Reader, value: object) -> Deduplicate:
         return Deduplicate(exact=exact)
     threshold = inner.get("threshold", 0.8)
     chosen = 1.0 if threshold == 1 else reader.share(threshold, "deduplicate.text.threshold")
+    if chosen is not None and chosen < LEAST_THRESHOLD:
+        reader.add(f"deduplicate.text.threshold must be from {LEAST_THRESHOLD} to 1, not {threshold!r}")
     return Deduplicate(exact=exact, text=NearText(column=column, threshold=chosen or 0.8))
 
 

@@ -27,6 +27,7 @@ from warehouse.statistics.components import Components, Link, find_components
 from warehouse.statistics.session_tables import SessionTables
 from warehouse.statistics.shingles import (
     LEAST_CHARACTERS,
+    LEAST_THRESHOLD,
     Kind,
     codes_sql,
     constants,
@@ -38,7 +39,6 @@ from warehouse.statistics.shingles import (
 )
 
 THRESHOLD = 0.8
-LEAST_THRESHOLD = 0.5
 
 _MISSED = 0.001
 _SMALL_BUCKET = 16

@@ -25,6 +25,9 @@ from warehouse.sql import Step, literal
 LEAST_CHARACTERS = 20
 """Shorter normalised texts are similar to nothing."""
 
+LEAST_THRESHOLD = 0.5
+"""Less similar texts are not nearly the same, and finding them would take too many candidates."""
+
 LONG_WORDS = 50
 """From so many words on, texts are compared by words."""
 
