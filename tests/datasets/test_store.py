@@ -447,6 +447,20 @@ def test_what_arrived_is_not_sent_twice_and_large_files_go_in_parts(
 
 
 @pytest.mark.slow
+def test_other_readers_find_the_files_by_their_checksums(s3: Store, fake: Fake, export: Exporter) -> None:
+    import polars
+
+    version = make_version(fake, export)
+    push_version(s3, version, now=now())
+    listed = find_stored(s3, "late").checksums.decode().splitlines()
+    train = [f"{s3.url}/late/objects/{line[:64]}.parquet" for line in listed if "  data/train/" in line]
+
+    frame = polars.scan_parquet(train, storage_options={"aws_endpoint_url": os.environ["AWS_ENDPOINT_URL"]})
+
+    assert frame.collect().height == version.manifest.splits[0].row_count
+
+
+@pytest.mark.slow
 def test_a_missing_bucket_is_named(s3: Store, fake: Fake, export: Exporter) -> None:
     version = make_version(fake, export)
     nowhere = open_store("s3://no-such-bucket/x")

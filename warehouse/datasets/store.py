@@ -141,7 +141,7 @@ def open_store(url: str, environment: Mapping[str, str] = os.environ) -> Store:
         stores = import_extra("obstore.store", extra="s3")
         folder = Path(url.removeprefix("file://"))
         try:
-            return Store(url=url.rstrip("/"), handle=stores.LocalStore(folder, mkdir=True))
+            return Store(url=url.rstrip("/"), handle=stores.LocalStore(folder, mkdir=True, automatic_cleanup=True))
         except Exception as error:
             raise StoreError(f"cannot use the store {url}: {_reason(error, url)}") from error
     match = _URL.fullmatch(url)

@@ -134,7 +134,9 @@ def find_stored(store: Store, reference: str) -> StoredVersion:
         raise StoreError(
             f"{store.url} has no {reference}; {suggestion(number, numbers[::-1])}\n  list: warehouse remote"
         )
-    found = read_stored(store, dataset, number or numbers[-1])
-    if found is None:
-        raise StoreError(f"{store.url} has no {dataset}@{number or numbers[-1]}: it was deleted meanwhile")
-    return found
+    # Newest first; a folder without its commit object is no version.
+    for candidate in [number] if number else numbers[::-1]:
+        found = read_stored(store, dataset, candidate)
+        if found is not None:
+            return found
+    raise StoreError(f"{store.url} has no {reference}; it was deleted\n  list: warehouse remote")

@@ -55,11 +55,12 @@ def pull_newest(store: Store, project: Project, dataset: str) -> Pull | None:
 
     Numbers continue from the newest version, and rows are compared with it, so older ones are not needed.
     """
-    numbers = stored_numbers(store, dataset)
-    taken = taken_numbers(project, dataset)
-    if not numbers or (taken and number_parts(taken[-1]) >= number_parts(numbers[-1])):
+    if not stored_numbers(store, dataset):
         return None
-    found = find_stored(store, f"{dataset}@{numbers[-1]}")
+    found = find_stored(store, dataset)
+    taken = taken_numbers(project, dataset)
+    if taken and number_parts(taken[-1]) >= number_parts(found.number):
+        return None
     return fetch(store, found, project.datasets_path / dataset / found.number)
 
 
