@@ -36,7 +36,7 @@ def messages(fake: Fake) -> list[str]:
 
 
 def test_a_whole_version_has_no_findings(fake: Fake, version_path: Path) -> None:
-    (version_path / "reports").mkdir()
+    (version_path / "reports").mkdir(exist_ok=True)
     (version_path / "reports/drift.html").write_text("later")
 
     result = verify(fake)
