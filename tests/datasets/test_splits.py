@@ -15,18 +15,26 @@ import polars
 import pytest
 from hypothesis import given, settings
 
-from warehouse.datasets.spec import HashSplit
+from warehouse.datasets.placement_rules import by_column_or_time_sql, period_sql
+from warehouse.datasets.spec import DatasetSpec, HashSplit, HashTimeSplit
 from warehouse.datasets.splits import (
     END,
     bound,
     canonical_key,
+    diverted_line,
+    fold_of,
+    fold_sql,
     hash_text,
     hash_text_sql,
+    is_in_subset,
     is_key_type,
     lane,
+    line_place,
+    line_sql,
     place_sql,
     split_bounds,
     split_of,
+    subset_sql,
 )
 from warehouse.sql import identifier
 
@@ -80,6 +88,78 @@ def test_polars_agrees_with_the_published_vectors() -> None:
 
     assert points.to_list() == [vector["hash"] for vector in VECTORS["keys"]]
     assert found == [vector["split"] for vector in VECTORS["keys"]]
+
+
+POINTS = [*VECTORS["keys"], *VECTORS["points"]]
+SUBSETS = {float(share): upper for share, upper in VECTORS["subset_bounds"].items()}
+TIMED_WITH_EMBARGO = HashTimeSplit(
+    shares=SHARES,
+    cutoffs={"dev": datetime(2013, 10, 1), "test": datetime(2013, 11, 1)},
+    embargo_seconds=86_400,
+    train_dev=0.05,
+    salt="company",
+)
+MOMENTS = {"train": "2013-09-29", "dev": "2013-10-01", "test": "2013-11-01", "embargo": "2013-09-30"}
+
+
+@pytest.mark.parametrize("vector", POINTS, ids=lambda vector: vector["hash"])
+def test_python_agrees_with_the_published_lanes_and_lines(vector: dict[str, Any]) -> None:
+    point = vector["hash"]
+
+    assert [line_place(point, line["line"]) for line in VECTORS["lines"]] == vector["lines"]
+    assert next((share for share in SUBSETS if is_in_subset(point, share)), None) == vector["subset"]
+    assert fold_of(point, VECTORS["folds"]) == vector["fold"]
+
+
+def test_lines_and_bounds_are_those_that_are_published() -> None:
+    assert [[list(piece) for piece in diverted_line(split_spec(), line["closed"])] for line in VECTORS["lines"]] == [
+        line["line"] for line in VECTORS["lines"]
+    ]
+    assert {share: bound(Decimal(repr(share))) for share in SUBSETS} == SUBSETS
+    assert list(SUBSETS) == [0.01, 0.1, 0.5]
+
+
+@pytest.mark.parametrize("vector", POINTS, ids=lambda vector: vector["hash"])
+def test_duckdb_agrees_with_the_published_lanes_and_lines(vector: dict[str, Any]) -> None:
+    terms = [line_sql("point", line["line"]) for line in VECTORS["lines"]]
+    terms += [subset_sql("point", share) for share in SUBSETS]
+    terms.append(fold_sql("point", VECTORS["folds"]))
+
+    found = duckdb.connect().execute(f"select {', '.join(terms)} from (select ? as point)", [vector["hash"]]).fetchone()
+
+    in_subset = [vector["subset"] is not None and share >= vector["subset"] for share in SUBSETS]
+    assert found == (*vector["lines"], *in_subset, vector["fold"])
+
+
+@pytest.mark.parametrize("vector", VECTORS["keys"], ids=lambda vector: vector["name"])
+def test_duckdb_agrees_with_the_published_places_by_hash_and_time(vector: dict[str, Any]) -> None:
+    spec = DatasetSpec(name="s", model="m", key=("id",), time="moment", split=TIMED_WITH_EMBARGO)
+    rows = ", ".join(f"({i}, timestamp '{moment}')" for i, moment in enumerate(MOMENTS.values()))
+    period = f"select i, ? as point, {period_sql(spec, TIMED_WITH_EMBARGO)} as period from (values {rows}) t(i, moment)"
+
+    found = (
+        duckdb.connect()
+        .execute(f"select {by_column_or_time_sql(spec)} from ({period}) order by i", [vector["hash"]])
+        .fetchall()
+    )
+
+    assert dict(zip(MOMENTS, (place for (place,) in found), strict=True)) == vector["hash_time"]
+
+
+def test_polars_agrees_with_the_published_lanes_and_lines() -> None:
+    frame = polars.DataFrame({"point": [vector["hash"] for vector in POINTS]})
+    point = polars.col("point")
+    for i, line in enumerate(VECTORS["lines"]):
+        place = polars.lit(None, dtype=polars.String)
+        for upper, name in reversed(line["line"]):
+            place = polars.when(point < upper).then(polars.lit(name)).otherwise(place)
+        found = frame.select(place.alias("place"))["place"].to_list()
+        assert found == [vector["lines"][i] for vector in POINTS]
+    for share, upper in SUBSETS.items():
+        held = frame.select(point.str.slice(8, 8) < upper)["point"].to_list()
+        assert held == [vector["subset"] is not None and vector["subset"] <= share for vector in POINTS]
+    fold = point.str.slice(16, 8).str.to_integer(base=16) * VECTORS["folds"] // 16**8
+    assert frame.select(fold)["point"].to_list() == [vector["fold"] for vector in POINTS]
 
 
 def test_the_line_is_cut_in_the_order_test_dev_train_dev_train() -> None:
