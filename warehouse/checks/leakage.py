@@ -24,7 +24,7 @@ from warehouse.checks.leakage_rows import (
 from warehouse.checks.leakage_texts import NEAR_ROWS, read_near_texts, read_shared_texts
 from warehouse.checks.leakage_times import read_late, read_times, times_and_labels_sql
 from warehouse.checks.leakage_twins import read_twins
-from warehouse.checks.leakage_values import categories_and_texts, read_new_values, read_spellings
+from warehouse.checks.leakage_values import categories_and_texts, hardly_repeating, read_new_values, read_spellings
 from warehouse.checks.leakage_words import judge
 from warehouse.datasets.placement import Placement
 from warehouse.datasets.spec import SPLITS, DatasetSpec, Grouping
@@ -205,7 +205,7 @@ def _texts(engine: Engine, rows: SplitRows, spec: DatasetSpec, prose: Sequence[L
         found = read_near_texts(engine, rows, column, threshold=named.threshold)
         if found is not None:
             yield found
-    for each in prose:
+    for each in hardly_repeating(engine, rows, prose):
         if each is column:
             continue
         is_bounded = rows.row_count <= NEAR_ROWS

@@ -194,12 +194,14 @@ def cells_of(
     for chunk in _chunks([column for column in numbers if column.name not in by_value]):
         found_cuts = engine.rows(feature_cuts_sql(sample, chunk, target))
         for i, column in enumerate(chunk):
-            cuts[column.name] = _distinct(row[f"cuts_{i}"] for row in found_cuts)
+            found_here = _distinct(row[f"cuts_{i}"] for row in found_cuts)
+            # The last cell is open: what lies beyond all that was learned from is like the largest of it.
+            cuts[column.name] = found_here[:-1] if target.classes is not None else found_here
     cells = []
     for column in columns:
         if column.name in by_value:
             cells.append(Cells(column=column, cuts=None))
-        elif cuts.get(column.name):
+        elif column.name in cuts:
             cells.append(Cells(column=column, cuts=tuple(cuts[column.name])))
     return cells
 

@@ -17,6 +17,7 @@ KEY_TELLS = 0.2
 """The same for a key, which should tell nothing."""
 CHANGE = 0.2
 """Difference between train and test from which a feature's power changed; beyond two standard errors."""
+LEAST_TRAIN_ROWS = 100
 SMALL_SHARE = 0.01
 """A split of fewer rows than this share of train's hardly measures anything."""
 
@@ -253,7 +254,8 @@ def _new_values(result: LeakageResult, gate: Severity) -> Iterator[Finding]:
     for new in result.new_values:
         if new.is_label:
             yield Finding(
-                severity=gate,
+                # Train of a few rows lacks labels by chance.
+                severity=gate if result.row_counts["train"] >= LEAST_TRAIN_ROWS else Severity.INFO,
                 check="new_labels",
                 subject=new.name,
                 message=(

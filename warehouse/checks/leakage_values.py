@@ -151,6 +151,23 @@ def read_spellings(engine: Engine, rows: SplitRows, columns: Sequence[LeakColumn
     return tuple(found)
 
 
+def rough_kinds_sql(rows: SplitRows, columns: Sequence[LeakColumn]) -> Query:
+    """One row: for column i `kinds_i` (roughly) and `present_i`, of all rows."""
+    facts = ", ".join(
+        f"approx_count_distinct({column.sql}) as kinds_{i}, count({column.sql}) as present_{i}"
+        for i, column in enumerate(columns)
+    )
+    return Query.of(Step("rough_kinds", f"select {facts} from {rows.relation.sql}"))
+
+
+def hardly_repeating(engine: Engine, rows: SplitRows, columns: Sequence[LeakColumn]) -> list[LeakColumn]:
+    """Those of these columns whose values mostly stand in one row each: elsewhere, equal values prove nothing."""
+    if not columns:
+        return []
+    (row,) = engine.rows(rough_kinds_sql(rows, columns))
+    return [column for i, column in enumerate(columns) if row[f"kinds_{i}"] > 0.5 * row[f"present_{i}"]]
+
+
 def string_facts_sql(sample: SplitRows, columns: Sequence[LeakColumn]) -> Query:
     """One row, of the sample: for column i `kinds_i` (roughly), `present_i`, `length_i`, `spaced_i`."""
     facts = ", ".join(
