@@ -37,8 +37,16 @@ class LocalEngine:
 
     def batches(self, query: Query, *, row_count: int) -> pyarrow.RecordBatchReader:
         """The rows of the result in their order, in record batches of about `row_count` rows, read when asked."""
+        import duckdb
+
         import_extra("pyarrow", extra="arrow")
-        return self._run(query).to_arrow_reader(row_count)
+        register_arrow_files(self.connection, query.text)
+        try:
+            # NOTE: not `execute`, with which DuckDB 2 holds all rows in memory first.
+            relation = self.connection.sql(query.text, params=dict(query.parameters) or None)
+            return relation.to_arrow_reader(row_count)
+        except duckdb.Error as error:
+            raise QueryError(str(error), step=query.name, statement=query.text) from error
 
     def columns(self, relation: Relation) -> tuple[Column, ...]:
         """The relation's columns in order; reads no data."""
