@@ -16,9 +16,14 @@ planes as (
 
 ),
 
+-- A reading may be as late as the end of its hour, so that is when it is known.
 weather_hours as (
 
-    select * from {{ ref('fct_weather_hours') }}
+    select
+        *,
+        airport_code as origin,
+        hour_starts_at + interval 1 hour as weather_known_at,
+    from {{ ref('fct_weather_hours') }}
 
 ),
 
@@ -49,6 +54,34 @@ labelled_flights_with_previous as (
     left join flights as previous_flights
         on labelled_flights.previous_flight_id = previous_flights.flight_id
 
+),
+
+-- The last reading known at departure, if it is of the last full hour.
+examples_with_weather as (
+
+    select *
+    from {{ as_of_join(
+        left='labelled_flights_with_previous',
+        right='weather_hours',
+        left_at='departed_at',
+        right_at='weather_known_at',
+        keys=['origin'],
+        columns=[
+            'weather_hour_id',
+            'temperature_fahrenheit',
+            'dew_point_fahrenheit',
+            'relative_humidity_percent',
+            'wind_direction_degrees',
+            'wind_speed_miles_per_hour',
+            'wind_gust_miles_per_hour',
+            'precipitation_inches',
+            'pressure_millibars',
+            'visibility_miles',
+            'weather_known_at',
+        ],
+        at_most='59 minutes',
+    ) }}
+
 )
 
 select
@@ -61,7 +94,7 @@ select
     planes.engine_type,
     examples.arrival_delay_minutes > 15 as is_late,
     examples.has_known_plane,
-    weather_hours.weather_hour_id is not null as has_weather,
+    examples.weather_hour_id is not null as has_weather,
     isodow(examples.scheduled_departure_local_at)::integer as scheduled_day_of_week,
     hour(examples.scheduled_departure_local_at)::integer as scheduled_departure_hour,
     date_diff('minute', examples.scheduled_departure_at, examples.scheduled_arrival_at)::integer
@@ -76,26 +109,23 @@ select
     planes.seat_count,
     planes.engine_count,
     (year(examples.scheduled_on) - planes.built_in_year)::integer as plane_age_years,
-    weather_hours.temperature_fahrenheit,
-    weather_hours.dew_point_fahrenheit,
-    weather_hours.relative_humidity_percent,
-    weather_hours.wind_direction_degrees,
-    weather_hours.wind_speed_miles_per_hour,
-    weather_hours.wind_gust_miles_per_hour,
-    weather_hours.precipitation_inches,
-    weather_hours.pressure_millibars,
-    weather_hours.visibility_miles,
+    examples.temperature_fahrenheit,
+    examples.dew_point_fahrenheit,
+    examples.relative_humidity_percent,
+    examples.wind_direction_degrees,
+    examples.wind_speed_miles_per_hour,
+    examples.wind_gust_miles_per_hour,
+    examples.precipitation_inches,
+    examples.pressure_millibars,
+    examples.visibility_miles,
     examples.arrival_delay_minutes,
     examples.scheduled_on,
+    examples.weather_known_at,
     examples.departed_at,
-from labelled_flights_with_previous as examples
+from examples_with_weather as examples
 left join recent_departures
     on examples.flight_id = recent_departures.flight_id
 left join planes
     on examples.tail_number = planes.tail_number
--- A reading may be as late as the end of its hour, so the last one known at departure is that of the hour before.
-left join weather_hours
-    on examples.origin = weather_hours.airport_code
-    and date_trunc('hour', examples.departed_at) - interval 1 hour = weather_hours.hour_starts_at
 -- An export keeps the table's order, so the same data always make the same files.
 order by examples.departed_at, examples.flight_id
