@@ -1,17 +1,14 @@
 """Nearly equal texts: documents whose similarity reaches a threshold, found by MinHash and proved by comparing.
 
-What a document's shingles and the similarity of two are stands in `shingles.py`. Equal normalised texts are one
-document. A document's *signature* are the smallest of its shingles in many pseudo-random orders; two documents agree
-in each place with a chance that equals their similarity s. Signatures are cut into b bands of r places, and documents
-that agree in a whole band are compared shingle by shingle, so that nothing below the threshold is ever linked. A pair
-of similarity s is missed with chance (1 - s ** r) ** b, which is at most 0.001 at the threshold and falls fast above:
-for 0.8, b = 18 and r = 5: 0.0008 at 0.8, 0.00001 at 0.85. Sources: Broder (1997) for MinHash; Leskovec, Rajaraman and
-Ullman, "Mining of Massive Datasets", chapter 3, for the bands, after Indyk and Motwani (1998).
+What a document's shingles and the similarity of two are stands in `shingles.py`, how candidates are found in
+`minhash.py`. Equal normalised texts are one document. Every candidate is compared shingle by shingle, so nothing below
+the threshold is ever linked. A pair at the threshold is missed with a chance of at most 0.001, which falls fast above:
+for 0.8, with 18 bands of 5 places, 0.0008 at 0.8 and 0.00003 at 0.85.
 
-Up to 16 documents that share a band are all compared with each other. Of more, each is compared with the first of them
-and with the one before it; those that differ from the first go on among themselves, 24 times at most. So a hundred
-thousand variants of one letter cost a few hundred thousand comparisons. How many documents were still waiting after
-the last round is told, never silent.
+Up to 16 documents that share a band are all compared with each other. Of more, in the order of a hash of their texts,
+each is compared with the first and with the one before it; those that differ from the first go on among themselves, 24
+times at most. So a hundred thousand variants of one letter cost a few hundred thousand comparisons. How many documents
+were still waiting after the last round is told, never silent.
 
 For one column, links do not depend on the order of rows, on the version of the engine or on chance.
 """
@@ -19,18 +16,25 @@ For one column, links do not depend on the order of rows, on the version of the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, log
 
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step, identifier
 from warehouse.statistics.components import Components, Link, find_components
+from warehouse.statistics.minhash import (
+    banding,
+    bucket_sql,
+    large_bucket_candidates,
+    large_buckets_sql,
+    signatures_sql,
+    small_bucket_candidates,
+    unsettled_sql,
+)
 from warehouse.statistics.session_tables import SessionTables
 from warehouse.statistics.shingles import (
     LEAST_CHARACTERS,
     LEAST_THRESHOLD,
     Kind,
     codes_sql,
-    constants,
     is_kind_sql,
     jaccard_sql,
     normalised_sql,
@@ -40,31 +44,9 @@ from warehouse.statistics.shingles import (
 
 THRESHOLD = 0.8
 
-_MISSED = 0.001
-_SMALL_BUCKET = 16
 _ROUNDS = 24
 _SLICE_CELLS = 4_000_000
 """Signature cells that are held at once; each takes a few bytes."""
-_LOW_BITS = (1 << 31) - 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Banding:
-    """How signatures are cut; b bands of r places."""
-
-    bands: int
-    rows: int
-
-    def missed_share(self, similarity: float) -> float:
-        """The chance that a pair of this similarity agrees in no band."""
-        return float((1 - similarity**self.rows) ** self.bands)
-
-
-def banding(threshold: float) -> Banding:
-    """Bands as long as a pair at the threshold agrees in one of four, and as many as miss it once in a thousand."""
-    rows = 12 if threshold >= 0.9 else max(3, int(log(0.3) / log(threshold)))
-    agreed = threshold**rows
-    return Banding(rows=rows, bands=1 if agreed >= 1 else ceil(log(_MISSED) / log(1 - agreed)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,40 +211,6 @@ def _documents(texts: str, copies: str, kind: Kind, threshold: float, condition:
     )
 
 
-def signatures_sql(documents: Step, kind: Kind, cut: Banding) -> Query:
-    """One row per document: `document` and a number for each band, `band_0`...
-
-    The r places of a band take their orders from r base hashes, one each, so that they are independent; another band
-    takes the same hashes, each turned by exclusive or with another number.
-    """
-    factors = constants("base hashes", cut.rows, bits=31)
-    turns = constants("turns", cut.rows * cut.bands, bits=31)
-    weights = constants("bands", cut.rows, bits=28)
-    bases = ", ".join(f"(((mixed * {f}) >> 16) & {_LOW_BITS})::uinteger as h{i}" for i, f in enumerate(factors))
-    bands = ", ".join(
-        " + ".join(
-            f"min(xor(h{place}, {turns[band * cut.rows + place]}::uinteger))::bigint * {weights[place]}"
-            for place in range(cut.rows)
-        )
-        + f" as band_{band}"
-        for band in range(cut.bands)
-    )
-    return Query.of(
-        documents,
-        *shingle_steps(kind, "documents"),
-        Step(
-            "scattered",
-            f"""
-            select document, ((xor(shingle & {_LOW_BITS}, shingle >> 31) * 1540483477) >> 16) & {_LOW_BITS} as scattered
-            from shingles
-            """,
-        ),
-        Step("mixed", "select document, xor(scattered, scattered >> 15) as mixed from scattered"),
-        Step("hashed", f"select document, {bases} from mixed"),
-        Step("signatures", f"select document, {bands} from hashed group by document"),
-    )
-
-
 def shingle_sets_sql(documents: Step, kind: Kind) -> Query:
     """One row per document: `document`, `shingles` (a list of different numbers)."""
     return Query.of(
@@ -270,68 +218,6 @@ def shingle_sets_sql(documents: Step, kind: Kind) -> Query:
         *shingle_steps(kind, "documents"),
         Step("different_shingles", "select distinct document, shingle from shingles"),
         Step("shingle_sets", "select document, list(shingle) as shingles from different_shingles group by document"),
-    )
-
-
-def bucket_sql(signatures: str, band: int) -> Query:
-    """One row per document that agrees with another in this band: `band`, `key`, `document`."""
-    return Query.of(
-        Step("shared_keys", f"select band_{band} as key from {signatures} group by band_{band} having count(*) > 1"),
-        Step(
-            "bucket",
-            f"""
-            select {band} as band, shared_keys.key, signatures.document
-            from {signatures} as signatures
-            join shared_keys on signatures.band_{band} = shared_keys.key
-            """,
-        ),
-    )
-
-
-def small_bucket_candidates(buckets: str) -> tuple[Step, ...]:
-    """Steps; one row of the last, `candidates`, per pair of documents that share a small bucket."""
-    return (
-        Step("small_keys", f"select band, key from {buckets} group by band, key having count(*) <= {_SMALL_BUCKET}"),
-        Step("small_buckets", f"select * from {buckets} semi join small_keys using (band, key)"),
-        Step(
-            "candidates",
-            """
-            select distinct a.document as left_row, b.document as right_row
-            from small_buckets as a
-            join small_buckets as b on a.band = b.band and a.key = b.key
-            where a.document < b.document
-            """,
-        ),
-    )
-
-
-def large_buckets_sql(buckets: str) -> Query:
-    """The buckets that are not small, as `bucket_sql`."""
-    return Query.of(
-        Step("large_keys", f"select band, key from {buckets} group by band, key having count(*) > {_SMALL_BUCKET}"),
-        Step("large_buckets", f"select * from {buckets} semi join large_keys using (band, key)"),
-    )
-
-
-def large_bucket_candidates(buckets: str) -> tuple[Step, ...]:
-    """Steps; one row of the last, `candidates`, per document of a bucket and its first one, or the one before."""
-    window = "over (partition by band, key order by document)"
-    return (
-        Step(
-            "neighbours",
-            f"""
-            select document, first_value(document) {window} as first, lag(document) {window} as previous
-            from {buckets}
-            """,
-        ),
-        Step(
-            "candidates",
-            """
-            select first as left_row, document as right_row from neighbours where first <> document
-            union
-            select previous, document from neighbours where previous is not null
-            """,
-        ),
     )
 
 
@@ -362,29 +248,6 @@ def comparisons_sql(candidates: tuple[Step, ...], sets: str, compared: str, thre
     )
 
 
-def unsettled_sql(buckets: str, compared: str, threshold: float) -> Query:
-    """The buckets without their first documents and those like them, while there are two others: as `bucket_sql`."""
-    return Query.of(
-        Step("first_documents", f"select band, key, min(document) as document from {buckets} group by band, key"),
-        Step(
-            "different_documents",
-            f"""
-            select buckets.band, buckets.key, buckets.document
-            from {buckets} as buckets
-            join first_documents on buckets.band = first_documents.band and buckets.key = first_documents.key
-            left join {compared} as compared
-                on compared.left_row = first_documents.document and compared.right_row = buckets.document
-            where buckets.document <> first_documents.document and compared.similarity < {threshold}
-            """,
-        ),
-        Step("full_buckets", "select band, key from different_documents group by band, key having count(*) > 1"),
-        Step(
-            "unsettled",
-            "select different_documents.* from different_documents semi join full_buckets using (band, key)",
-        ),
-    )
-
-
 def _compare(session: SessionTables, texts: str, copies: str, found: str, *, kind: Kind, threshold: float) -> int:
     """Adds the near pairs of documents of one kind to `found`; returns how many documents were left unsettled."""
     cut = banding(threshold)
@@ -403,7 +266,7 @@ def _compare(session: SessionTables, texts: str, copies: str, found: str, *, kin
     sets = session.fill("sets", [shingle_sets_sql(documents(f"{part} and {members}"), kind) for part in slices])
     compared = session.create("compared", Query.of(Step("none", _NO_PAIRS)))
     session.insert(compared, comparisons_sql(small_bucket_candidates(buckets), sets, compared, threshold))
-    large = session.create("large_buckets", large_buckets_sql(buckets))
+    large = session.create("large_buckets", large_buckets_sql(buckets, texts))
     session.drop(buckets)
     buckets = large
     for number in range(_ROUNDS):
