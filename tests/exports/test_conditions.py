@@ -34,7 +34,7 @@ def declared(condition: str, **more: Any) -> dict[str, Any]:
         '"Miles flown" > 3 and origin is not null',
         "case when origin = 'JFK' then true end",
         "list_contains(stops, 2) or origin like 'L%'",
-        "len(list_filter(stops, s -> s > 1)) = 1",
+        "len(list_filter(stops, lambda s: s > 1)) = 1",
         "on_day between date '2024-01-05' and date '2024-02-10'",
         "origin = 'a\nb' or /* odd */ not made_up",
     ],
