@@ -48,7 +48,7 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str], str]] = {
         "select * replace (number + 1 as number, moment + interval 30 day as moment) from train where id % 40 = 0",
     ),
     "DateTrainTestLeakageDuplicates": ({}, {"moment": "timestamp '2025-01-01' + to_seconds((i % 5000) * 60)"}, ""),
-    "DateTrainTestLeakageOverlap": ({}, {"moment": "timestamp '2025-01-10' + to_seconds(i * 60 + 7)"}, ""),
+    "DateTrainTestLeakageOverlap": ({}, {"moment": "timestamp '2025-01-10' + to_seconds((i - 20000) * 60 + 7)"}, ""),
     "TrainTestSamplesMix": (
         {},
         {},

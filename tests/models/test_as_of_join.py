@@ -59,7 +59,7 @@ def test_each_row_gets_the_latest_row_that_was_known(project: Project) -> None:
     connection = storage.connect(find_build(project).database_path)
     try:
         found = {
-            name: dict(connection.execute(f"select id, before_degrees from {name} order by id").fetchall())
+            name: dict(connection.execute(f'select id, before_degrees from "{name}" order by id').fetchall())
             for name in CASES
         }
     finally:

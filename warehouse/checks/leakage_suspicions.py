@@ -171,7 +171,10 @@ def _predictors(result: LeakageResult, spec: DatasetSpec, gate: Severity) -> Ite
 
 def _perfect(predictor: Predictor, gate: Severity) -> Finding | None:
     """The label told too well, by the best score outside train; inside, when nothing else was scored."""
-    scores = [score for score in predictor.scores if score.split != "train"] or list(predictor.scores)
+    scores = [score for score in predictor.scores if score.split != "train"]
+    if not scores or predictor.role == "key":
+        # Keys of later rows lie beyond those of train: within train it shows.
+        scores = list(predictor.scores)
     if not scores:
         return None
     best = max(scores, key=lambda score: max(score.error_reduction, score.information or 0.0))
