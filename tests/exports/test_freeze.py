@@ -14,6 +14,7 @@ from warehouse.exports.outcome import Export, Outcome
 
 SHARES = {"train": 0.6, "dev": 0.2, "test": 0.2}
 HASH = {"method": "hash", "shares": SHARES, "train_dev": 0.2}
+BY_BOTH = {**HASH, "method": "hash_time", "cutoffs": {"dev": "2024-01-15", "test": "2024-01-29"}}
 BY_KEY = {"key": "id", "split": HASH}
 ROWS = """
     select i as id, i // 4 as g, i % 3 as s, timestamp '2024-01-01' + to_hours((i * 7 % 1000)::int) as t,
@@ -41,10 +42,11 @@ def keys(fake: Fake, reference: str, split: str) -> set[Any]:
         {**BY_KEY, "groups": ["g"], "split": {**HASH, "stratify": ["s"]}, "key": "id"},
         {**BY_KEY, "split": {**HASH, "stratify": ["s"]}},
         {**BY_KEY, "time": "t", "split": {"method": "time", "shares": SHARES, "train_dev": 0.2}},
+        {**BY_KEY, "groups": ["g"], "time": "t", "split": BY_BOTH},
         {**BY_KEY, "target_distribution": "s < 2", "synthetic": "made_up"},
         {**BY_KEY, "columns": {"pseudonymise": ["id"]}},
     ],
-    ids=["key", "group", "strata of groups", "strata", "time", "target", "pseudonym"],
+    ids=["key", "group", "strata of groups", "strata", "time", "hash and time", "target", "pseudonym"],
 )
 def test_a_frozen_split_keeps_its_keys_and_takes_no_others(
     fake: Fake, export: Exporter, document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
@@ -66,7 +68,7 @@ def test_a_frozen_split_keeps_its_keys_and_takes_no_others(
     assert second.manifest.change.rows_moved == 0
     dropped = second.manifest.dropped.get("frozen", 0)
     assert second.manifest.row_count + sum(second.manifest.dropped.values()) == 1500
-    assert (dropped > 0) is (document["split"]["method"] == "time")
+    assert (dropped > 0) is (document["split"]["method"] in ("time", "hash_time"))
 
 
 def test_an_unchanged_build_leaves_the_version_as_it_is(fake: Fake, export: Exporter) -> None:

@@ -143,7 +143,7 @@ class Manifest:
     provenance: Provenance
     columns: tuple[ColumnRecord, ...]
     bounds: Mapping[str, str]
-    """Upper bound of each split on the hash's line, as hex text, in the line's order; empty for the column method."""
+    """Upper bound of each split on the hash's line, as hex text, in its order; empty when a column or quotas decide."""
     splits: tuple[SplitRecord, ...]
     dropped: Mapping[str, int]
     """Rows of the model that lie in no split, by reason."""
