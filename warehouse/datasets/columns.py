@@ -33,9 +33,10 @@ class OutputColumn:
 
 
 def output_column(name: str, type_name: str) -> OutputColumn:
-    """The column in a type that Parquet keeps as it is: an enum becomes text, other clocks become microseconds."""
+    """The column in a type that Parquet keeps as it is: an enum and JSON become text, other clocks microseconds."""
     upper = type_name.upper()
     kept = {"TIMESTAMP_S": "TIMESTAMP", "TIMESTAMP_MS": "TIMESTAMP"}.get(upper, type_name)
-    kept = "VARCHAR" if upper.startswith("ENUM(") and upper.endswith(")") else kept
+    # JSON in Parquet has a type of its own, which polars reads as bytes.
+    kept = "VARCHAR" if upper == "JSON" or (upper.startswith("ENUM(") and upper.endswith(")")) else kept
     value = identifier(name)
     return OutputColumn(name=name, type=kept, value=value if kept == type_name else f"{value}::{kept}")

@@ -119,6 +119,12 @@ def column_records(model: Model, columns: list[OutputColumn]) -> tuple[ColumnRec
     return tuple(records)
 
 
+def citation_of(task: Task) -> str | None:
+    """How to cite the dataset, as the exposure's `meta.citation` says it; None when it does not."""
+    citation = task.declaration.exposure.meta.get("citation")
+    return None if citation is None else str(citation)
+
+
 def licence_of(task: Task) -> str | None:
     """The licence that the exposure names in `meta.license`; None when it does not."""
     licence = task.declaration.exposure.meta.get("license")

@@ -45,6 +45,7 @@ from warehouse.exports.committing import commit_version, receive_newest
 from warehouse.exports.drafting import (
     Task,
     change_findings,
+    citation_of,
     draft_manifest,
     drop_findings,
     label_findings,
@@ -260,7 +261,13 @@ def _export(
         if is_critical(manifest.findings):
             return Export(outcome=Outcome.REFUSED, path=None, manifest=manifest)
         share_files(temporary, manifest.files, folder)
-        write_texts(temporary, manifest, licence=licence_of(task), reports={"leakage.json": leakage_json(leaks)})
+        write_texts(
+            temporary,
+            manifest,
+            licence=licence_of(task),
+            citation=citation_of(task),
+            reports={"leakage.json": leakage_json(leaks)},
+        )
         commit_version(task.project, Version(path=temporary, manifest=manifest), now=task.now)
         storage.publish_folder(temporary, folder / manifest.version)
     finally:

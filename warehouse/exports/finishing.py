@@ -31,7 +31,12 @@ def _fingerprint(lines: Iterator[str]) -> str:
 
 
 def write_texts(
-    folder: Path, manifest: Manifest, *, licence: str | None, reports: Mapping[str, str] | None = None
+    folder: Path,
+    manifest: Manifest,
+    *,
+    licence: str | None,
+    citation: str | None = None,
+    reports: Mapping[str, str] | None = None,
 ) -> None:
     """Reports by their file's name, the card, croissant.json, the checksums and, last, the manifest."""
     with writing(folder):
@@ -39,7 +44,7 @@ def write_texts(
             storage.write_file(folder / REPORTS_FOLDER / name, report)
         text = manifest_json(manifest)
         storage.write_file(folder / "README.md", dataset_card(manifest, licence=licence))
-        storage.write_file(folder / CROISSANT_NAME, croissant_json(manifest, licence=licence))
+        storage.write_file(folder / CROISSANT_NAME, croissant_json(manifest, licence=licence, citation=citation))
         checksums = {file.path: file.sha256 for file in manifest.files}
         for name in ("README.md", CROISSANT_NAME):
             checksums[name] = file_sha256(folder / name)

@@ -63,7 +63,7 @@ def write_successor(engine: Engine, holding: Holding, number: str, condition: st
             }
             manifest = _successor_manifest(holding, number, files, now=now)
             manifest = _with_labels(engine, Version(path=temporary, manifest=manifest))
-            write_texts(temporary, manifest, licence=_licence(version))
+            write_texts(temporary, manifest, licence=_said(version, "license"), citation=_said(version, "citeAs"))
             storage.publish_folder(temporary, folder / number)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -154,10 +154,10 @@ def _with_labels(engine: Engine, version: Version) -> Manifest:
     return replace(manifest, splits=tuple(splits))
 
 
-def _licence(version: Version) -> str | None:
-    """As croissant.json says it; None when it says nothing."""
+def _said(version: Version, name: str) -> str | None:
+    """What croissant.json says under this name; None when it says nothing."""
     try:
-        found = json.loads((version.path / CROISSANT_NAME).read_text(encoding="utf-8")).get("license")
+        found = json.loads((version.path / CROISSANT_NAME).read_text(encoding="utf-8")).get(name)
     except (OSError, ValueError, AttributeError):
         return None
     return found if isinstance(found, str) else None
