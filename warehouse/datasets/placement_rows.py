@@ -97,9 +97,12 @@ def _plainly_placed_sql(relation: Relation, spec: DatasetSpec, facts: TableFacts
         carved = place_sql(hash_text_sql(spec.key, salt=split.salt), bounds) if split.train_dev else "'train'"
         return (_places(relation, period_sql(spec, split, train=carved)),)
     own = place_sql("point", bounds)
-    period = {"period": period_sql(spec, split)} if isinstance(split, HashTimeSplit) else {}
+    period = {}
     if isinstance(split, HashTimeSplit):
-        own = by_column_or_time_sql(spec)
+        own, period = by_column_or_time_sql(spec), {"period": period_sql(spec, split)}
+    elif _has_few_groups(spec, facts):
+        alone = place_sql(hash_text_sql(spec.key, salt=split.salt), bounds)
+        return _points_once_sql(relation, spec, point=own, own_point=alone, name="place")
     return (
         *_points_sql(relation, spec, facts, period),
         Step("places", f"select row_number, {own} as place from points"),
@@ -136,6 +139,10 @@ def pointed_rows_sql(relation: Relation, spec: DatasetSpec, facts: TableFacts, k
     return _points_sql(relation, spec, facts, asked)
 
 
+def _has_few_groups(spec: DatasetSpec, facts: TableFacts) -> bool:
+    return len(spec.groups) == 1 and facts.group_kinds * 4 <= facts.row_count
+
+
 def own_point_sql(spec: DatasetSpec) -> str:
     """The point of a row by its own values alone: of its group (of linked groups, the first it has), or of its key."""
     members: list[tuple[str, ...]] = [(group,) for group in spec.groups]
@@ -165,31 +172,49 @@ def _points_sql(relation: Relation, spec: DatasetSpec, facts: TableFacts, asked:
                 """,
             ),
         )
-    if len(spec.groups) != 1 or facts.group_kinds * 4 > facts.row_count:
+    if not _has_few_groups(spec, facts):
         return (Step("points", f"select rowid as row_number, {own} as point{more} from {relation.sql}"),)
-    # A hash costs more than a probe: with few groups, each is hashed once.
+    return _points_once_sql(relation, spec, point="point", own_point=by_key, name="point", more=more, names=names)
+
+
+def _points_once_sql(
+    relation: Relation, spec: DatasetSpec, *, point: str, own_point: str, name: str, more: str = "", names: str = ""
+) -> tuple[Step, ...]:
+    """Steps as `_points_sql` for one column with few groups: a hash costs more than a probe, so each is hashed once.
+
+    Args:
+        relation: The model's table.
+        spec: Of the dataset.
+        point: What is asked of a group, as an expression over its `point`.
+        own_point: The same of a row without a group, over the row.
+        name: What the answer is called.
+        more: Further terms over a row of the table.
+        names: Their names.
+    """
     group = identifier(spec.groups[0])
+    hashed = hash_text_sql(("member",), salt=salt_of(spec))
     return (
         Step("groups_once", f"select distinct {group} as member from {relation.sql} where {group} is not null"),
-        Step("group_points", f"select member, {hash_text_sql(('member',), salt=salt)} as point from groups_once"),
+        Step("group_points", f"select member, {hashed} as point from groups_once"),
+        Step("answers", f"select member, {point} as answer from group_points"),
         Step(
             "rows_with_group",
             f"""
             select
                 rowid as row_number,
                 {group} as member,
-                case when {group} is null then {by_key} end as own_point{more},
+                case when {group} is null then {own_point} end as own_answer{more},
             from {relation.sql}
             """,
         ),
         Step(
-            "points",
+            f"{name}s",
             f"""
             select
                 rows_with_group.row_number,
-                coalesce(group_points.point, rows_with_group.own_point) as point{names},
+                coalesce(answers.answer, rows_with_group.own_answer) as {name}{names},
             from rows_with_group
-            left join group_points on rows_with_group.member = group_points.member
+            left join answers on rows_with_group.member = answers.member
             """,
         ),
     )
