@@ -81,8 +81,13 @@ def _advice(error: OSError) -> str:
     return where
 
 
-def write_file(path: Path, content: str | bytes) -> None:
+def write_file(path: Path, content: str | bytes, *, aside: Path | None = None) -> None:
     """Puts this content at `path`, whole or not at all, and durable.
+
+    Args:
+        path: Where it goes.
+        content: Text is written as UTF-8.
+        aside: Folder of the same disk where a kill may leave a `.tmp-` file; the one that `path` is in when left out.
 
     Raises:
         StorageError: the disk is full or the folder cannot be written.
@@ -90,6 +95,8 @@ def write_file(path: Path, content: str | bytes) -> None:
     with storage_errors(f"write {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+        if aside is not None:
+            temporary = aside / f".tmp-{path.name}-{uuid.uuid4().hex}"
         try:
             with temporary.open("wb") as file:
                 file.write(content.encode() if isinstance(content, str) else content)
@@ -101,9 +108,9 @@ def write_file(path: Path, content: str | bytes) -> None:
         sync_folder(path.parent)
 
 
-def write_json(path: Path, document: Any) -> None:
+def write_json(path: Path, document: Any, *, aside: Path | None = None) -> None:
     """Puts this document at `path` as indented JSON, whole or not at all."""
-    write_file(path, json.dumps(document, indent=2, ensure_ascii=False, sort_keys=False) + "\n")
+    write_file(path, json.dumps(document, indent=2, ensure_ascii=False, sort_keys=False) + "\n", aside=aside)
 
 
 def sync_file(path: Path) -> None:

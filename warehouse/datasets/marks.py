@@ -81,7 +81,8 @@ def read_withdrawal(version_path: Path) -> Withdrawal | None:
 
 def write_withdrawal(version_path: Path, withdrawal: Withdrawal) -> None:
     """Withdraws the version in this folder; the caller holds the dataset's lock."""
-    storage.write_json(version_path / WITHDRAWN_NAME, asdict(withdrawal))
+    # NOTE: aside, since a file that a kill left in the version's folder would not be part of the version.
+    storage.write_json(version_path / WITHDRAWN_NAME, asdict(withdrawal), aside=version_path.parent)
 
 
 def read_removals(folder: Path) -> dict[str, Removal]:

@@ -174,15 +174,19 @@ def delete_versions(project: Project, plan: Iterable[RemovedVersion], *, now: da
 
 
 def leftovers(dataset_path: Path) -> list[Path]:
-    """Folders that killed exports and deletions left behind; only while holding the dataset's lock are they dead."""
-    return sorted(dataset_path.glob(".tmp-*"))
+    """What killed exports and changes left behind; only while holding the dataset's lock is it dead."""
+    files = (path for path in dataset_path.glob(".*.tmp") if not path.name.startswith(".lock"))
+    return sorted([*dataset_path.glob(".tmp-*"), *files])
 
 
 def delete_leftovers(paths: Iterable[Path]) -> None:
     """Deletes what a dead process left."""
     for path in paths:
         with storage.storage_errors(f"remove {path}"):
-            shutil.rmtree(path)
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 def freed_bytes(folders: Iterable[Path]) -> int:
@@ -193,7 +197,7 @@ def freed_bytes(folders: Iterable[Path]) -> int:
     names = Counter[tuple[int, int]]()
     files: dict[tuple[int, int], tuple[int, int]] = {}
     for folder in folders:
-        for path in folder.rglob("*"):
+        for path in (folder, *folder.rglob("*")):
             state = path.lstat()
             if path.is_dir() and not path.is_symlink():
                 continue

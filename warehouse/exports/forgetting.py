@@ -30,6 +30,7 @@ from warehouse.datasets.holdings import (
     load_pseudonym_key,
 )
 from warehouse.datasets.marks import Withdrawal, read_tags, write_tags, write_withdrawal
+from warehouse.datasets.removal import delete_leftovers, leftovers
 from warehouse.datasets.tags import dataset_lock, tags_by_number
 from warehouse.datasets.versions import (
     Version,
@@ -270,8 +271,7 @@ def _hand_over(
 def _finish_earlier(project: Project, name: str, *, now: datetime) -> None:
     """Hands over what a killed run wrote: a successor stands, and so does the version that it replaces."""
     standing = standing_numbers(project, name)
-    for leftover in (project.datasets_path / name).glob(".tmp-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+    delete_leftovers(leftovers(project.datasets_path / name))
     for number in standing:
         try:
             forgotten = read_version(project.datasets_path / name / number).manifest.forgotten
