@@ -127,7 +127,7 @@ def test_another_key_makes_a_major_version(
     assert result.manifest.change is not None
     (retyped,) = result.manifest.change.columns_retyped
     assert retyped.startswith("mail: pseudonyms by another key, ")
-    assert [finding.check for finding in result.findings] == ["pseudonym_key"]
+    assert "pseudonym_key" in [finding.check for finding in result.findings]
 
 
 def test_the_key_is_nowhere_to_be_read(fake: Fake, export: Callable[..., Export], engine: LocalEngine) -> None:
