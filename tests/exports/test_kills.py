@@ -122,9 +122,9 @@ class Runner:
 def run() -> Iterator[Runner]:
     runner = Runner()
     yield runner
-    assert runner.process.stdin is not None
-    runner.process.stdin.close()
-    runner.process.wait(timeout=30)
+    # Closes both pipes and waits.
+    with runner.process:
+        pass
 
 
 @pytest.fixture(scope="module")
