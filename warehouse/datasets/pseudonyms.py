@@ -23,7 +23,7 @@ from warehouse.datasets.manifest import Pseudonym
 from warehouse.datasets.spec import DatasetSpec
 from warehouse.engine.base import Engine
 from warehouse.errors import ExportError
-from warehouse.sql import Query, Step, identifier
+from warehouse.sql import Query, Step
 
 KEY_VARIABLE = "WAREHOUSE_PSEUDONYM_KEY"
 LEAST_KEY_BYTES = 16
