@@ -99,6 +99,18 @@ def test_splits_are_those_of_the_values(fake: Fake, export: Callable[..., Export
         assert sorted(frames[0]["id"]) == sorted(frames[1]["id"])
 
 
+def test_an_error_shows_no_value_that_files_would_hide(fake: Fake, export: Callable[..., Export]) -> None:
+    fake.build(
+        {**DECLARED, "key": "mail"}, rows="select i % 2 = 0 as y, 'p' || i // 2 as mail from range(1000) as r(i)"
+    )
+
+    with pytest.raises(ExportError, match="mail is not unique: 500 keys") as caught:
+        export()
+
+    assert "(hidden)" in str(caught.value)
+    assert "p7" not in str(caught.value)
+
+
 @pytest.mark.parametrize("order", ["table", "shuffled", "key"])
 def test_the_key_itself_may_be_a_pseudonym(fake: Fake, export: Callable[..., Export], order: str) -> None:
     declared = {**DECLARED, "key": "mail", "order": order}

@@ -108,17 +108,22 @@ def repeated_keys_sql(relation: Relation, spec: DatasetSpec) -> Query:
     )
 
 
+def _shown_sql(name: str, spec: DatasetSpec) -> str:
+    """A value as text for people. A message may reach a log, and what files hold as pseudonyms must not."""
+    return "'(hidden)'" if name in spec.pseudonymise else f"coalesce({identifier(name)}::varchar, 'NULL')"
+
+
 def example_keys_sql(relation: Relation, spec: DatasetSpec, *, condition: str, repeated: bool = False) -> Query:
     """A few rows: `example`, the key as text, of rows that satisfy the condition (or whose key is repeated)."""
     keys = ", ".join(identifier(name) for name in spec.key)
+    texts = ", ".join(_shown_sql(name, spec) for name in spec.key)
     having = "having count(*) > 1" if repeated else ""
     return Query.of(
         Step(
             "example_keys",
             f"""
             select
-                concat_ws(', ', {", ".join(f"coalesce({identifier(name)}::varchar, 'NULL')" for name in spec.key)})
-                    as example,
+                concat_ws(', ', {texts}) as example,
             from {relation.sql}
             where {condition}
             group by {keys}
@@ -229,10 +234,10 @@ def _misplaced(spec: DatasetSpec, split: ColumnSplit) -> Iterator[tuple[str, str
         yield f"of {closed} are synthetic", f"{name} in ({words}) and {identifier(spec.synthetic.column)}"
 
 
-def crossing_groups_sql(relation: Relation, groups: Sequence[str], column: str) -> Query:
+def crossing_groups_sql(relation: Relation, spec: DatasetSpec, groups: Sequence[str], column: str) -> Query:
     """A few rows: `value` and `split_count` of groups that lie in several splits; `group_count` of all such."""
     names = ", ".join(map(identifier, groups))
-    texts = ", ".join(f"{identifier(name)}::varchar" for name in groups)
+    texts = ", ".join(_shown_sql(name, spec) for name in groups)
     known = " and ".join(f"{identifier(name)} is not null" for name in groups)
     return Query.of(
         Step(
@@ -266,7 +271,7 @@ def _column_problems(engine: Engine, relation: Relation, spec: DatasetSpec, spli
     is_composite = len(spec.groups) > 1 and spec.grouping is Grouping.COMPOSITE
     for groups in [spec.groups] if is_composite else [(group,) for group in spec.groups]:
         group = ", ".join(groups)
-        crossing = engine.rows(crossing_groups_sql(relation, groups, split.column))
+        crossing = engine.rows(crossing_groups_sql(relation, spec, groups, split.column))
         if crossing:
             found = ", ".join(repr(str(row["value"])[:100]) for row in crossing)
             problems.append(
