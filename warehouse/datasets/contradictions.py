@@ -69,7 +69,6 @@ def _column_contradictions(spec: DatasetSpec) -> Iterable[str]:
         "label": (spec.label,),
         "groups": spec.groups,
         "time": (spec.time,),
-        "known_at": spec.known_at,
         "columns.pseudonymise": spec.pseudonymise,
     }
     for role, names in needed.items():
