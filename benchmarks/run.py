@@ -7,8 +7,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-TOPICS = ("startup", "build", "validation", "export", "drift", "stability", "peers_split")
-PEER_TOPICS = ("stability", "peers_split")
+TOPICS = (
+    "startup",
+    "build",
+    "validation",
+    "export",
+    "drift",
+    "stability",
+    "leakage",
+    "entities",
+    "versions",
+    "peers_split",
+)
+PEER_TOPICS = ("stability", "entities", "peers_split")
 """Run by the peers' interpreter, which has ours too."""
 
 
@@ -16,11 +27,14 @@ def main() -> int:
     """Exit 1 when any topic missed a bound."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peer-python", help="interpreter of an environment with the `bench` extra")
-    peer = parser.parse_args().peer_python
+    parser.add_argument("--deepchecks-python", help="interpreter of an environment with the `deepchecks` extra")
+    arguments = parser.parse_args()
+    peer = arguments.peer_python
+    peers = {"drift": peer, "leakage": arguments.deepchecks_python}
     missed = []
     for topic in TOPICS:
         print(f"\n== {topic}", flush=True)
-        options = ["--peer-python", peer] if peer and topic == "drift" else []
+        options = ["--peer-python", peers[topic]] if peers.get(topic) else []
         python = peer if peer and topic in PEER_TOPICS else sys.executable
         if subprocess.run([python, str(Path(__file__).with_name(f"{topic}.py")), *options]).returncode:
             missed.append(topic)
