@@ -12,13 +12,15 @@ NEXT_DUCKDB := 2.0.0
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
-quickstart: .venv/core ## Build, check and publish the example warehouse, export two datasets, report drift
+quickstart: .venv/core ## Build, check and publish the example warehouse, export two datasets, report leaks and drift
 	@echo "==> warehouse build"
 	@$(BIN)/warehouse build
 	@echo; echo "==> warehouse export late_arrivals"
 	@$(BIN)/warehouse export late_arrivals
 	@echo; echo "==> warehouse export turnaround"
 	@$(BIN)/warehouse export turnaround
+	@echo; echo "==> warehouse leakage late_arrivals"
+	@$(BIN)/warehouse leakage late_arrivals
 	@echo; echo "==> warehouse drift late_arrivals"
 	@$(BIN)/warehouse drift late_arrivals
 	@echo; echo "Done. Look at them:"
