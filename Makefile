@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 # The newest DuckDB that the package admits; .venv has the oldest.
 NEXT_DUCKDB := 2.0.0
 
-.PHONY: help quickstart install check test compatibility bench clean
+.PHONY: help quickstart install check test torch compatibility bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -36,6 +36,10 @@ check: .venv/dev ## Format, lint, type-check, run the fast tests
 
 test: .venv/dev ## Run all the tests
 	$(BIN)/python -m pytest
+
+torch: .venv/dev ## Install PyTorch and test loading into it
+	$(INSTALL) --editable '.[torch]'
+	$(BIN)/python -m pytest -q tests/datasets/test_torch_data.py
 
 compatibility: .venv-next/dev ## Run the tests of builds, validation and datasets on the newest DuckDB
 	.venv-next/bin/python -m pytest -q tests/test_builds.py tests/test_sql.py tests/validation tests/datasets tests/exports
