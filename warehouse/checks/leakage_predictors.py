@@ -239,9 +239,10 @@ def _scores(
             Score(
                 split=rows.splits[place],
                 row_count=int(count),
-                error_reduction=reduction,
+                # The order in which an engine adds decides the last digits.
+                error_reduction=round(reduction, 10),
                 error=error,
-                information=information,
+                information=None if information is None else round(information, 10),
             )
         )
     return tuple(scores)

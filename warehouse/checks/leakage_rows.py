@@ -68,6 +68,17 @@ class LeakColumn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowSource:
+    """Rows of some splits, or of none."""
+
+    relation: Relation
+    place_sql: str
+    """A row's place in `SplitRows.splits`, as an expression; NULL for a row in no split."""
+    row_sql: str = ""
+    """What the place asks for besides the columns."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SplitRows:
     """Every row of every split. The relation has `s`, the split's place in `splits`, and the columns' `c0`, `c1`..."""
 
@@ -76,19 +87,21 @@ class SplitRows:
     """In the order of `SPLITS`."""
     columns: tuple[LeakColumn, ...]
     row_counts: Mapping[str, int]
-    selects: tuple[str, ...] = ()
-    """What the relation is made of: selects without a condition; their rows may have no split."""
+    sources: tuple[RowSource, ...] = ()
+    """What the relation is made of."""
 
     def one_in(self, keep: int) -> Relation:
-        """About one in so many rows, by a hash of their key, or of some columns when there is none.
-
-        The condition stands where the rows are read, so that nothing else is computed for the others.
-        """
+        """About one in so many rows, by a hash of their key, or of some columns when there is none."""
         named = self.key or self.columns[:8]
         if keep <= 1 or not named:
             return self.relation
         condition = f"hash({', '.join(identifier(column.name) for column in named)}) % {keep} = 0"
-        kept = " union all ".join(f"{select} where {condition}" for select in self.selects)
+        kept = " union all ".join(
+            # NOTE: kept first and placed then; the few rows of each block cost as much to place as all of them.
+            f"(with kept as materialized (select {_names_sql(source.row_sql, self.columns)} from {source.relation.sql}"
+            f" where {condition}) select ({source.place_sql})::utinyint as s, * from kept)"
+            for source in self.sources
+        )
         return Relation(f"(select * from ({kept}) where s is not null)", f"some {self.relation.name}")
 
     @property
@@ -162,11 +175,10 @@ def leak_columns(
 
 def rows_of_splits(engine: Engine, splits: Mapping[str, Relation], columns: Sequence[LeakColumn]) -> SplitRows:
     """The rows of these relations, each a split; counts them."""
-    names = ", ".join(f"{identifier(column.name)} as {column.sql}" for column in columns)
-    parts = [
-        f"select {place}::utinyint as s{', ' if names else ''}{names} from {relation.sql}"
-        for place, relation in enumerate(splits.values())
-    ]
+    sources = tuple(
+        RowSource(relation=relation, place_sql=str(place)) for place, relation in enumerate(splits.values())
+    )
+    parts = [_placed_sql(source, columns) for source in sources]
     counts = engine.rows(
         Query.of(
             Step(
@@ -183,17 +195,17 @@ def rows_of_splits(engine: Engine, splits: Mapping[str, Relation], columns: Sequ
         relation=Relation(f"({' union all '.join(parts)})", "rows of all splits"),
         splits=tuple(splits),
         columns=tuple(columns),
-        selects=tuple(parts),
+        sources=sources,
         row_counts={name: by_place[place] for place, name in enumerate(splits)},
     )
 
 
 def rows_of_placement(relation: Relation, placement: Placement, columns: Sequence[LeakColumn]) -> SplitRows:
     """The rows of a table that a placement has put into splits, read in one scan whatever the number of splits."""
-    names = ", ".join(f"{identifier(column.name)} as {column.sql}" for column in columns)
     splits = tuple(placement.row_counts)
     branches = " ".join(f"when {placement.holds_sql(split)} then {place}" for place, split in enumerate(splits))
-    placed = f"select (case {branches} end)::utinyint as s{', ' if names else ''}{names} from {relation.sql}"
+    source = RowSource(relation=relation, place_sql=f"case {branches} end", row_sql="rowid")
+    placed = _placed_sql(source, columns)
     return SplitRows(
         # Without rows in no split, what does not ask for the split is spared looking it up.
         relation=Relation(
@@ -202,6 +214,16 @@ def rows_of_placement(relation: Relation, placement: Placement, columns: Sequenc
         ),
         splits=splits,
         columns=tuple(columns),
-        selects=(placed,),
+        sources=(source,),
         row_counts=dict(placement.row_counts),
     )
+
+
+def _placed_sql(source: RowSource, columns: Sequence[LeakColumn]) -> str:
+    names = _names_sql("", columns)
+    return f"select ({source.place_sql})::utinyint as s{', ' if names else ''}{names} from {source.relation.sql}"
+
+
+def _names_sql(row: str, columns: Sequence[LeakColumn]) -> str:
+    named = [f"{identifier(column.name)} as {column.sql}" for column in columns]
+    return ", ".join([row, *named] if row else named)
