@@ -11,7 +11,7 @@ components that a row is not in; a new row that joins two components does move o
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from warehouse.datasets.duplicates import equal_rows_link
 from warehouse.datasets.placement_rows import ENTITIES, own_point_sql
@@ -50,11 +50,11 @@ class Entities:
     row_count: int
     """Of the whole table."""
     components: Components
-    """Its table is `row_number`, `component`, of the rows that share a value with another row."""
+    """What is counted of the rows that share a value with another row; its table is gone."""
     hubs: tuple[Hub, ...]
     """Of the largest component, most frequent first; empty unless it is a giant."""
     near_texts: NearTexts | None
-    """None unless near texts stay together."""
+    """What is counted of near texts, whose tables are gone; None unless near texts stay together."""
 
     @property
     def entity_count(self) -> int:
@@ -88,31 +88,43 @@ def group_link(relation: Relation, members: Sequence[str]) -> Link:
 def component_points_sql(
     relation: Relation, members: Sequence[str], *, components: str, known: str, salt: str
 ) -> Query:
-    """One row per component that has values of these columns and no point yet: `component`, `turned`.
+    """One row per component that has values of these columns and no point yet: `component`, `point`.
 
-    `turned` is the smallest of the values' points, each turned so that its fourth lane comes first.
+    The value whose point has the smallest fourth lane counts; of two such, the one with the smaller first lane.
     """
     present = " and ".join(f"{identifier(name)} is not null" for name in members)
+    member = canonical_key_sql(members)
     return Query.of(
-        Step(
-            "members",
-            f"select rowid as row_number, {canonical_key_sql(members)} as member from {relation.sql} where {present}",
-        ),
+        Step("members", f"select rowid as row_number, {member} as member from {relation.sql} where {present}"),
         Step("unknown_components", f"select * from {components} anti join {known} using (component)"),
         Step(
             "member_points",
             f"""
-            select unknown_components.component, {hash_text_sql(("member",), salt=salt)} as point
+            select
+                unknown_components.component,
+                members.row_number,
+                {hash_text_sql(("member",), salt=salt)} as point,
             from members
             join unknown_components on members.row_number = unknown_components.row_number
             """,
         ),
+        # NOTE: numbers, and the text looked up again: the smallest text of each of many groups would stay in memory.
         Step(
-            "component_points",
+            "chosen_rows",
             """
-            select component, min(substr(point, 25, 8) || substr(point, 1, 24)) as turned
+            select
+                component,
+                arg_min(row_number, ('0x' || substr(point, 25, 8) || substr(point, 1, 8))::ubigint) as row_number,
             from member_points
             group by component
+            """,
+        ),
+        Step(
+            "component_points",
+            f"""
+            select chosen_rows.component, {hash_text_sql(("member",), salt=salt)} as point
+            from members
+            join chosen_rows on members.row_number = chosen_rows.row_number
             """,
         ),
     )
@@ -122,13 +134,12 @@ def entities_sql(relation: Relation, spec: DatasetSpec, *, components: str, poin
     """One row per row whose component has another point than the row would have alone: `row_number`, `point`."""
     return Query.of(
         Step("own_points", f"select rowid as row_number, {own_point_sql(spec)} as own_point from {relation.sql}"),
-        Step("turned_points", f"select component, substr(turned, 9) || substr(turned, 1, 8) as point from {points}"),
         Step(
             "linked_points",
             f"""
-            select components.row_number, turned_points.point
+            select components.row_number, points.point
             from {components} as components
-            join turned_points on components.component = turned_points.component
+            join {points} as points on components.component = points.component
             """,
         ),
         Step(
@@ -198,7 +209,7 @@ def resolve_entities(
             links.append(near_text_link(near_texts.pairs_table, name=text.column))
         found = find_components(engine, links, table=_COMPONENTS)
         components = identifier(found.table)
-        points = session.create("points", Query.of(Step("none", "select 0 as component, '' as turned where false")))
+        points = session.create("points", Query.of(Step("none", "select 0 as component, '' as point where false")))
         for names in (*members, spec.key):
             if session.count(points) == found.component_count:
                 break
@@ -206,10 +217,14 @@ def resolve_entities(
             session.insert(points, query)
         session.keep(ENTITIES, entities_sql(relation, spec, components=components, points=points))
     entities = Entities(row_count=facts.row_count, components=found, hubs=(), near_texts=near_texts)
-    if not entities.has_giant:
-        return entities
-    hubs = tuple(_hubs(engine, spec, columns, found, groups, members))
-    return Entities(row_count=facts.row_count, components=found, hubs=hubs, near_texts=near_texts)
+    if entities.has_giant:
+        hubs = tuple(_hubs(engine, spec, columns, found, groups, members))
+        entities = replace(entities, hubs=hubs)
+    # They may hold every row, and nothing reads them any more.
+    for table in (_COMPONENTS, _NEAR_TEXTS, near_texts.pairs_table if near_texts else None):
+        if table is not None:
+            engine.rows(Query.of(Step("drop_links", f"drop table if exists temp.{identifier(table)}")))
+    return entities
 
 
 _COMPONENTS = "entity_components"
