@@ -345,11 +345,9 @@ def test_prose_that_is_the_same_but_for_case_and_space_is_found(engine: LocalEng
 
 
 def test_the_declared_text_is_compared_at_its_threshold(engine: LocalEngine) -> None:
-    words = (
-        "'letter ' || i || ' from ' || md5((i * 3)::varchar) || ' about ' || md5((i * 7)::varchar) "
-        "|| ' and all the usual words of a letter that people write when they have nothing else to say at ' || i"
-    )
-    near = f"({words}) || ' today'"
+    # Twelve words that only their row has, and three more in the copies: similar by ten shingles of thirteen.
+    words = " || ' ' || ".join(f"left(md5((i * 31 + {place})::varchar), 5)" for place in range(12))
+    near = f"({words}) || ' written again today'"
     spec = replace(SPEC, deduplicate=Deduplicate(text=NearText(column="body", threshold=0.7)))
     train, test = plain(body=words)
 

@@ -72,6 +72,16 @@ def has_number(column: LeakColumn) -> bool:
     return is_numeric(column.family) or column.family in (Family.TIMESTAMP, Family.CLOCK)
 
 
+def double_sql(value: float) -> str:
+    """Exactly this number: without an exponent DuckDB would read a decimal, whose cast may miss the last bit."""
+    return f"{value:.16e}::double"
+
+
+def doubles_sql(values: Sequence[float]) -> str:
+    """A list of exactly these numbers."""
+    return f"[{', '.join(f'{value:.16e}' for value in values)}]::double[]"
+
+
 def tree_sql(value: str, cuts: Sequence[float], *, first: int = 0) -> str:
     """How many cuts are at most `value`, as nested comparisons; NULL counts as none."""
     if not cuts:
@@ -79,7 +89,7 @@ def tree_sql(value: str, cuts: Sequence[float], *, first: int = 0) -> str:
     middle = len(cuts) // 2
     below = tree_sql(value, cuts[:middle], first=first)
     above = tree_sql(value, cuts[middle + 1 :], first=first + middle + 1)
-    return f"case when {value} >= {cuts[middle]!r}::double then {above} else {below} end"
+    return f"case when {value} >= {double_sql(cuts[middle])} then {above} else {below} end"
 
 
 def label_values_sql(sample: SplitRows, label: LeakColumn) -> Query:
@@ -226,7 +236,7 @@ def counts_steps(rows: SplitRows, cells: Sequence[Cells], target: Target) -> tup
     if numbers:
         read = ", ".join(f"{number_sql(column)} as n{f}, {_odd_sql(column)} as o{f}" for f, column, _ in numbers)
         counted = ", ".join(
-            f"histogram(n{f}, {[*cuts, LARGEST]}::double[]) as h{f}, "
+            f"histogram(n{f}, {doubles_sql([*cuts, LARGEST])}) as h{f}, "
             + ", ".join(f"count(*) filter (o{f} = {odd}) as o{f}_{odd}" for odd in range(ODD_CELLS))
             for f, _, cuts in numbers
         )
