@@ -17,9 +17,7 @@ from warehouse.datasets.comparison import compare, is_same_content
 from warehouse.datasets.conditions import check_condition
 from warehouse.datasets.cutoffs import resolve_cutoffs
 from warehouse.datasets.declarations import exported_columns, find_declaration
-from warehouse.datasets.derived import check_downsample, derived_columns, derived_headers
-from warehouse.datasets.duplicates import mark_duplicate_rows
-from warehouse.datasets.entities import entity_findings, resolve_entities
+from warehouse.datasets.derived import derived_columns, derived_headers
 from warehouse.datasets.formats import stored_columns
 from warehouse.datasets.fractions import fraction_name, fraction_spec
 from warehouse.datasets.freeze import resolve_freeze
@@ -27,11 +25,11 @@ from warehouse.datasets.labels import read_label_facts
 from warehouse.datasets.manifest import (
     Manifest,
 )
-from warehouse.datasets.placement import place_rows, placed_relations
+from warehouse.datasets.placement import placed_relations
 from warehouse.datasets.pseudonyms import output_columns
 from warehouse.datasets.row_checks import check_rows, read_table_facts
 from warehouse.datasets.sharing import share_files
-from warehouse.datasets.spec import DatasetSpec, DuplicateRule
+from warehouse.datasets.spec import DatasetSpec
 from warehouse.datasets.splits import fraction_suffix, is_integer_type
 from warehouse.datasets.versions import Version, newest_version
 from warehouse.datasets.writing import (
@@ -54,6 +52,7 @@ from warehouse.exports.drafting import (
 )
 from warehouse.exports.finishing import with_files, write_texts
 from warehouse.exports.outcome import Export, Outcome
+from warehouse.exports.placing import place
 from warehouse.exports.sizes import estimated_bytes
 from warehouse.exports.unchanged import has_same_words, is_known
 from warehouse.findings import is_critical
@@ -209,36 +208,17 @@ def _export(
     document = task.declaration.document
     spec = resolve_cutoffs(engine, relation, spec, row_count=facts.row_count, declared=document, previous=whole)
     spec, freeze = resolve_freeze(task.project, spec, name=task.declaration.name, declared=document)
-    names = tuple(column.name for column in columns)
-    entities = resolve_entities(engine, relation, spec, names, facts)
-    is_once = spec.deduplicate.exact is DuplicateRule.ONCE
-    duplicate_count = mark_duplicate_rows(engine, relation, spec, names, facts) if is_once else 0
-    placement = place_rows(
-        engine,
-        relation,
-        spec,
-        facts,
-        columns=columns,
-        freeze=freeze,
-        newest=whole,
-        has_duplicates=duplicate_count > 0,
-    )
-    check_downsample(engine, relation, spec, placement)
+    placement, found = place(engine, relation, spec, facts, columns=columns, freeze=freeze, newest=whole)
     columns += derived_columns(engine, relation, spec, placement, types)
     change = None if previous is None else compare(engine, relation, columns, placement, previous, key=spec.key)
     manifest = draft_manifest(task, spec, model, columns, placement, change)
     if previous is not None and change is not None and is_same_content(change) and has_same_words(manifest, previous):
         return Export(outcome=Outcome.UNCHANGED, path=previous.path, manifest=previous.manifest)
-    found = (
-        *(entity_findings(entities, spec) if entities else ()),
-        *placement.findings,
-        *drop_findings(manifest),
-        *change_findings(manifest, allow_split_changes=allow_split_changes),
-    )
     leaks = find_leaks_in_placement(
         engine, relation, placement, spec, types=types, exported=exported_columns(spec, types)
     )
-    found = (*found, *leaks.findings)
+    found += (*drop_findings(manifest), *change_findings(manifest, allow_split_changes=allow_split_changes))
+    found += leaks.findings
     label_type = types[spec.label] if spec.label else ""
 
     def judged(splits: Mapping[str, Relation]) -> Manifest:
