@@ -6,20 +6,22 @@ are taken for equal with a probability of 3 in 10^8, among a billion of 3 in 100
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from math import expm1, prod
 from typing import Any
 
 from warehouse.checks.leakage_result import PairCount, Twins
-from warehouse.checks.leakage_rows import EXAMPLE_COUNT, SplitRows
+from warehouse.checks.leakage_rows import EXAMPLE_COUNT, LeakColumn, SplitRows
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step
 
 REPEATS = Relation.table("leakage_repeats")
 CHANCE_ROWS = 20_000
 """Rows of train from which the chance of equal values is measured."""
+COLUMNS_PER_SCAN = 40
+"""Each is grouped apart, and all of a scan at once: more would not fit in memory."""
 
 
 def feature_hash_sql(rows: SplitRows) -> str:
@@ -172,10 +174,9 @@ def twin_examples_sql(rows: SplitRows, *, conflicting: bool) -> Query:
     )
 
 
-def equal_value_shares_sql(rows: SplitRows, *, keep_one_in: int) -> Query:
-    """One row: for feature i `chance_i`, the probability that two random rows of train have equal values in it."""
+def equal_value_shares_sql(rows: SplitRows, columns: Sequence[LeakColumn], *, keep_one_in: int) -> Query:
+    """One row: for column i `chance_i`, the probability that two random rows of train have equal values in it."""
     kept = f"hash({', '.join(c.sql for c in rows.key) or 's'}) % {keep_one_in} = 0" if keep_one_in > 1 else "true"
-    columns = rows.features
     chances = [
         f"(select sum(n * (n - 1.0)) / nullif(pow(sum(n), 2) - sum(n), 0)"
         f" from (select count(*) as n from chance_rows group by h{index})) as chance_{index}"
@@ -238,8 +239,11 @@ def _twins(rows: SplitRows, counts: Mapping[str, Any], *, repeated: int, distinc
 def _with_examples(engine: Engine, rows: SplitRows, found: Twins) -> Twins:
     if found.across:
         keep_one_in = max(1, rows.row_counts[rows.splits[0]] // CHANCE_ROWS)
-        (shares,) = engine.rows(equal_value_shares_sql(rows, keep_one_in=keep_one_in))
-        chance = prod(1.0 if share is None else share for share in shares.values())
+        chance = 1.0
+        for start in range(0, len(rows.features), COLUMNS_PER_SCAN):
+            columns = rows.features[start : start + COLUMNS_PER_SCAN]
+            (shares,) = engine.rows(equal_value_shares_sql(rows, columns, keep_one_in=keep_one_in))
+            chance *= prod(1.0 if share is None else share for share in shares.values())
         expected = tuple(
             PairCount(
                 left=pair.left,
