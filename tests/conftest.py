@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,12 +14,21 @@ import pytest
 from fake_builds import Fake
 
 from warehouse.cli.app import main
+from warehouse.engine.local import LocalEngine
 from warehouse.exports.export import export_dataset
 from warehouse.exports.outcome import Export
 from warehouse.project import Project
+from warehouse.storage import connect
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 PROJECTS = Path(__file__).parent / "projects"
+
+
+@pytest.fixture
+def engine() -> Iterator[LocalEngine]:
+    """An engine on an empty database in memory."""
+    with connect(None) as connection:
+        yield LocalEngine(connection)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from warehouse.project import Project
 from .. import console
 
 if TYPE_CHECKING:
+    from warehouse.datasets.catalog import DatasetEntry
     from warehouse.datasets.manifest import Manifest
     from warehouse.exports.outcome import Export
 
@@ -48,7 +49,7 @@ def datasets(context: typer.Context, as_json: Json = False) -> None:
                 entry.row_count,
                 entry.build_id,
                 f"{entry.created_at:%Y-%m-%dT%H:%M:%SZ}" if entry.created_at else None,
-                f"{len(entry.problems)} problems" if entry.problems else "ok" if entry.declared_in else "not declared",
+                _state(entry),
             )
             for entry in entries
         ],
@@ -60,6 +61,14 @@ def datasets(context: typer.Context, as_json: Json = False) -> None:
     unexported = [entry.name for entry in entries if not entry.versions and not entry.problems]
     if unexported:
         console.print_line(f"next: warehouse export {unexported[0]}")
+
+
+def _state(entry: DatasetEntry) -> str:
+    if entry.problems:
+        return f"{len(entry.problems)} problems"
+    if entry.share_of:
+        return f"share of {entry.share_of}"
+    return "ok" if entry.declared_in else "not declared"
 
 
 def export(
@@ -187,11 +196,13 @@ def verify(context: typer.Context, reference: Reference, as_json: Json = False) 
 
     Example: warehouse verify late_arrivals@1.0.0
     """
+    from warehouse.datasets.fractions import export_words
     from warehouse.datasets.verification import verify_version
     from warehouse.datasets.versions import find_version
 
     project = Project.find(context.obj)
-    result = verify_version(find_version(project, reference, allow_withdrawn=True))
+    version = find_version(project, reference, allow_withdrawn=True)
+    result = verify_version(version)
     if as_json:
         console.print_json(result)
     else:
@@ -200,7 +211,7 @@ def verify(context: typer.Context, reference: Reference, as_json: Json = False) 
         size = f"{result.file_count} files, {result.byte_count / 2**20:,.1f} MiB"
         if is_critical(result.findings):
             console.print_line(f"{result.reference} is not what was written ({size})", style="red")
-            console.print_line(f"make it anew with: warehouse export {result.reference.partition('@')[0]}")
+            console.print_line(f"make it anew with: warehouse export {export_words(version.manifest.spec)}")
         else:
             console.print_line(f"{result.reference} is whole: {size} as they were written", style="green")
     if is_critical(result.findings):

@@ -137,6 +137,20 @@ def test_datasets_lists_what_is_declared_exported_and_broken(fake: Any, run: Cal
     assert "split is missing" in entries["broken"]["problems"][0]
 
 
+def test_datasets_tells_a_share_of_train_from_a_dataset_that_nobody_declares(
+    fake: Any, run: Callable[..., Any]
+) -> None:
+    fake.build(DECLARED, rows=ROWS)
+    run("export", "late", "--fraction", "0.1")
+
+    outcome = run("datasets")
+    entries = {entry["name"]: entry for entry in json.loads(run("datasets", "--json").out)}
+
+    rows = {line.split()[0]: line for line in outcome.out.splitlines() if line.strip()}
+    assert "share of late" in rows["late_10pct"]
+    assert (entries["late_10pct"]["share_of"], entries["late"]["share_of"]) == ("late", None)
+
+
 def test_show_prints_where_a_version_came_from(fake: Any, run: Callable[..., Any]) -> None:
     build = fake.build(DECLARED, rows=ROWS, exposure={"description": "[bold]Late[/bold] <b>ones</b>"})
     run("export", "late")

@@ -78,6 +78,18 @@ def test_diff_takes_folders_tags_and_today_s_build(fake: Fake, run: Runner, tmp_
     assert version_numbers(fake.project, "late") == ["1.0.0"]
 
 
+def test_what_an_export_would_write_today_follows_the_versions_that_stand(fake: Fake, run: Runner) -> None:
+    stratified = {**DECLARED, "split": {**DECLARED["split"], "stratify": ["y"]}}
+    fake.build(stratified, rows=ROWS)
+    run("export", "late", "--allow-split-changes")
+    run("export", "late", "--fraction", "0.5")
+    fake.build(stratified, rows=ROWS.replace("2000", "2300"))
+
+    for name in ("late@newest", "late_50pct@newest"):
+        today = json.loads(run("diff", name, "@build", "--no-drift", "--json").out)
+        assert {change["from_split"] for change in today["rows"]} == {None}
+
+
 def test_diff_of_an_only_version_names_the_next_step(fake: Fake, run: Runner) -> None:
     run("rm", "late@1.0.0", "--yes")
 

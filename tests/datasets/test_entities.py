@@ -226,8 +226,20 @@ def test_nan_and_null_are_equal_to_themselves_and_to_nothing_else(engine: LocalE
     entities = resolve_entities(engine, Relation.table("t"), spec, ("id", "v"), facts)
 
     assert entities is not None
-    found = engine.connection.execute("select row_number, component from entity_components order by 1").fetchall()
-    assert found == [(0, 0), (1, 0), (2, 2), (3, 2)]
+    assert (entities.components.component_count, entities.components.row_count) == (2, 4)
+    # One row of each pair has the other's point.
+    moved = engine.connection.execute("select row_number // 2 from entities order by 1").fetchall()
+    assert moved == [(0,), (1,)]
+
+
+def test_the_tables_of_links_are_gone_when_all_is_counted(engine: LocalEngine) -> None:
+    text = Deduplicate(exact=DuplicateRule.TOGETHER, text=NearText(column="v"))
+    rows = {"id": ["1", "2", "3"], "v": ["the same long text of many words"] * 2 + ["another long text of many words"]}
+
+    resolved(engine, grouped(deduplicate=text), rows)
+
+    tables = engine.connection.execute("select table_name from duckdb_tables() where temporary").fetchall()
+    assert tables == [("entities",)]
 
 
 def test_of_equal_rows_the_one_with_the_smallest_key_is_exported_once(engine: LocalEngine) -> None:

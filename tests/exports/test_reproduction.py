@@ -67,6 +67,7 @@ def test_an_old_version_comes_out_of_its_build_byte_by_byte(fake: Fake, referenc
     [
         pytest.param({"split": {"method": "time", "shares": SHARES}, "time": "t"}, id="cutoffs from shares"),
         pytest.param({"split": {**HASH, "freeze": {"test": "1.0.0"}}}, id="frozen"),
+        pytest.param({"split": {**HASH, "stratify": ["y"]}}, id="stratified"),
         pytest.param({"order": "shuffled", "format": "csv"}, id="shuffled csv"),
         pytest.param({"shard": {"rows": 500}, "subsets": [0.1], "folds": 3}, id="shards, subsets, folds"),
     ],
@@ -80,6 +81,37 @@ def test_what_was_resolved_is_not_resolved_again(fake: Fake, declared: dict[str,
     result = reproduce(fake.project, f"late@{second.manifest.version}", now=NOW)
 
     assert result.sameness is Sameness.BYTES
+
+
+@pytest.mark.parametrize(
+    "split",
+    [
+        pytest.param(HASH, id="hash"),
+        pytest.param({**HASH, "freeze": ["test"]}, id="frozen"),
+        pytest.param({**HASH, "stratify": ["y"]}, id="stratified"),
+    ],
+)
+def test_a_share_of_train_follows_the_versions_of_the_whole_again(fake: Fake, split: dict[str, Any]) -> None:
+    declared = {**DECLARED, "split": split}
+    fake.build(declared, rows=ROWS)
+    export_dataset(fake.project, "late", now=NOW, allow_split_changes=True)
+    fake.build(declared, rows=ROWS.replace("3000", "3500"))
+    export_dataset(fake.project, "late", now=NOW, allow_split_changes=True)
+    share = export_dataset(fake.project, "late", now=NOW, fraction=0.1)
+
+    result = reproduce(fake.project, share.reference, now=NOW)
+
+    assert result.sameness is Sameness.BYTES
+
+
+def test_strata_that_followed_a_version_that_is_gone_cannot_be_made_again(fake: Fake) -> None:
+    fake.build({**DECLARED, "split": {**HASH, "stratify": ["y"]}}, rows=ROWS)
+    result = export_dataset(fake.project, "late", now=NOW, allow_split_changes=True)
+    assert result.manifest.change is not None
+    shutil.rmtree(fake.project.datasets_path / "late" / result.manifest.change.since)
+
+    with pytest.raises(VersionError, match="strata kept the places"):
+        reproduce(fake.project, result.reference, now=NOW)
 
 
 def test_other_bytes_of_the_same_rows_are_the_same_content(fake: Fake) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from warehouse.datasets.declarations import read_declarations
 from warehouse.datasets.manifest import Manifest
 from warehouse.datasets.marks import read_tags
+from warehouse.datasets.splits import whole_name
 from warehouse.datasets.versions import dataset_names, newest_version, standing_numbers, version_numbers
 from warehouse.dbt_manifest import read_dbt_manifest
 from warehouse.errors import VersionError
@@ -23,6 +24,8 @@ class DatasetEntry:
     name: str
     declared_in: str | None
     """The YAML file; None when only versions are left of it."""
+    share_of: str | None
+    """The dataset of whose train this is a share; None when it is a whole."""
     model: str | None
     versions: tuple[str, ...]
     """Numbers of those that stand, oldest first."""
@@ -75,6 +78,7 @@ def _entry(
     return DatasetEntry(
         name=name,
         declared_in=declared_in,
+        share_of=whole_name(newest.spec) if newest and newest.spec.fraction < 1 else None,
         model=model or (newest.spec.model if newest else None),
         versions=tuple(standing),
         withdrawn=tuple(number for number in version_numbers(project, name) if number not in standing),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from warehouse.datasets.parsing import NAME
 from warehouse.datasets.reading import is_number
 from warehouse.datasets.spec import DatasetSpec
-from warehouse.datasets.splits import fraction_suffix
+from warehouse.datasets.splits import fraction_suffix, whole_name
 from warehouse.errors import ExportError
 
 
@@ -36,3 +36,8 @@ def fraction_name(name: str, fraction: float | None, *, declared: Collection[str
 def fraction_spec(spec: DatasetSpec, fraction: float | None, *, name: str) -> DatasetSpec:
     """The specification of that share."""
     return spec if fraction is None else replace(spec, name=name, fraction=float(fraction))
+
+
+def export_words(spec: DatasetSpec) -> str:
+    """What to give `warehouse export` for the next version of a dataset or of a share of one."""
+    return spec.name if spec.fraction == 1 else f"{whole_name(spec)} --fraction {spec.fraction:g}"

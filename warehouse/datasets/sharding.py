@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from warehouse.datasets.columns import OutputColumn
 from warehouse.datasets.placement import Placement
 from warehouse.datasets.spec import DatasetSpec, Order
-from warehouse.datasets.splits import hash_text_sql
+from warehouse.datasets.splits import hash_text_sql, salt_of
 from warehouse.engine.base import Engine
 from warehouse.errors import ExportError
 from warehouse.sql import Query, Relation, Step, identifier
@@ -62,8 +62,7 @@ def order_sql(spec: DatasetSpec) -> str:
             return f"order by {identifier(spec.time or '')}, {keys}"
         case Order.SHUFFLED:
             # The key's own hash, also for groups, whose rows would otherwise stand together; lane 4 of it.
-            salt = getattr(spec.split, "salt", spec.name)
-            return f"order by substr({hash_text_sql(spec.key, salt=salt)}, 25, 8), {keys}"
+            return f"order by substr({hash_text_sql(spec.key, salt=salt_of(spec))}, 25, 8), {keys}"
 
 
 def rows_per_file(spec: DatasetSpec, *, sample_rows: int, sample_bytes: int) -> int | None:

@@ -130,7 +130,12 @@ def salt_of(spec: DatasetSpec) -> str:
     A share of train has a name of its own, and the salt of the whole.
     """
     own: str | None = getattr(spec.split, "salt", None)
-    return own if own is not None else spec.name.removesuffix(fraction_suffix(spec.fraction))
+    return own if own is not None else whole_name(spec)
+
+
+def whole_name(spec: DatasetSpec) -> str:
+    """The dataset that a share of train is a share of; its own name for the whole."""
+    return spec.name.removesuffix(fraction_suffix(spec.fraction))
 
 
 def fraction_suffix(fraction: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from warehouse.datasets.fractions import export_words
 from warehouse.datasets.store import open_store
 from warehouse.datasets.store_pull import pull_newest
 from warehouse.datasets.store_push import push_version
@@ -30,5 +31,6 @@ def commit_version(project: Project, version: Version, *, now: datetime) -> None
         StoreError: the store cannot be reached, or another machine was first with this number.
     """
     if project.settings.store:
-        advice = f"another machine was first; to continue from its version, run again: warehouse export {version.name}"
+        words = export_words(version.manifest.spec)
+        advice = f"another machine was first; to continue from its version, run again: warehouse export {words}"
         push_version(open_store(project.settings.store), version, now=now, advice=advice)

@@ -22,20 +22,15 @@ from warehouse.datasets.formats import stored_columns
 from warehouse.datasets.fractions import fraction_name, fraction_spec
 from warehouse.datasets.freeze import resolve_freeze
 from warehouse.datasets.labels import read_label_facts
-from warehouse.datasets.manifest import (
-    Manifest,
-)
+from warehouse.datasets.manifest import Manifest
 from warehouse.datasets.placement import placed_relations
 from warehouse.datasets.pseudonyms import output_columns
 from warehouse.datasets.row_checks import check_rows, read_table_facts
 from warehouse.datasets.sharing import share_files
 from warehouse.datasets.spec import DatasetSpec
-from warehouse.datasets.splits import fraction_suffix, is_integer_type
+from warehouse.datasets.splits import is_integer_type, whole_name
 from warehouse.datasets.versions import Version, newest_version
-from warehouse.datasets.writing import (
-    write_splits,
-    writing,
-)
+from warehouse.datasets.writing import write_splits, writing
 from warehouse.dbt_manifest import Model, read_dbt_manifest
 from warehouse.engine.local import LocalEngine
 from warehouse.errors import ExportError, QueryError
@@ -113,7 +108,7 @@ def export_dataset(
         )
     dbt_manifest = read_dbt_manifest(files.dbt_manifest_path)
     if recorded is not None and recorded.fraction < 1:
-        name, fraction = recorded.name.removesuffix(fraction_suffix(recorded.fraction)), recorded.fraction
+        name, fraction = whole_name(recorded), recorded.fraction
     declaration = find_declaration(dbt_manifest, name, default_salt=project.settings.split_salt)
     if declaration.model is None or declaration.draft is None:
         declaration.usable()
