@@ -80,7 +80,7 @@ def generate() -> None:
 def run_ours() -> None:
     """One comparison from files to files; prints its seconds and the columns it calls drifted."""
     from warehouse.checks.drift import compare
-    from warehouse.checks.drift_result import Verdict
+    from warehouse.checks.drift_verdicts import Verdict
     from warehouse.engine.local import LocalEngine
     from warehouse.reports.drift_json import drift_json
     from warehouse.reports.html import drift_html

@@ -133,7 +133,7 @@ def find_cases() -> dict[str, list[str]]:
     from datetime import UTC, datetime
 
     from warehouse.checks.drift import compare
-    from warehouse.checks.drift_result import Verdict
+    from warehouse.checks.drift_verdicts import Verdict
     from warehouse.checks.leakage import find_leaks
     from warehouse.datasets.spec import DatasetSpec, TimeSplit
     from warehouse.engine.local import LocalEngine

@@ -24,6 +24,7 @@ from warehouse.datasets.spec import (
     Weights,
 )
 from warehouse.findings import Severity
+from warehouse.statistics.kinds import Kind
 
 HASH = {"method": "hash", "shares": {"train": 0.8, "dev": 0.1, "test": 0.1}}
 TIME = {"method": "time", "cutoffs": {"dev": "2013-10-01", "test": "2013-11-01"}}
@@ -171,6 +172,17 @@ def test_freezing_without_a_number_means_the_newest_version() -> None:
         "test": "newest",
         "dev": "newest",
     }
+
+
+def test_what_is_said_of_one_column_goes_before_what_is_said_of_all() -> None:
+    columns = {"a": {"kind": "category", "distance": 0.3}, "b": {"new": 0.5}}
+    document = {**MINIMAL, "drift": {"distance": 0.2, "auc": 0.7, "ignore": "c", "by": ["d"], "columns": columns}}
+
+    rules = spec_of(document).drift
+
+    assert [rules.threshold("distance", name) for name in ("a", "b", None)] == [0.3, 0.2, 0.2]
+    assert [rules.threshold("new", name) for name in ("a", "b")] == [0.02, 0.5]
+    assert (rules.threshold("auc"), rules.kinds, rules.ignore, rules.by) == (0.7, {"a": Kind.CATEGORY}, ("c",), ("d",))
 
 
 def test_a_column_split_may_have_every_split() -> None:
@@ -409,7 +421,7 @@ def test_unhashable_and_nested_nonsense_is_reported_and_not_raised() -> None:
         "synthetic",
     )
     more = ("split", "deduplicate", "downsample", "subsets", "folds", "weights", "order", "format", "shard", "gates")
-    for key in (*keys, *more):
+    for key in (*keys, *more, "drift"):
         for value in nonsense:
             parse({**MINIMAL, key: value})
     parts = {

@@ -13,17 +13,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from warehouse.checks.drift_bars import bars_of, side_of, strangers_of
-from warehouse.checks.drift_effects import DISTANCE_THRESHOLD, Evidence, find_effects
+from warehouse.checks.drift_effects import Evidence, find_effects
 from warehouse.checks.drift_result import (
     ColumnDrift,
     Coverage,
     DriftResult,
-    Effect,
     LeftOut,
     Measures,
-    Verdict,
 )
+from warehouse.checks.drift_verdicts import Effect, Verdict
 from warehouse.checks.drift_words import explain_column, explain_result, time_text
+from warehouse.datasets.drift_rules import NO_RULES, DriftRules
 from warehouse.engine.base import Engine
 from warehouse.findings import Severity
 from warehouse.sql import Relation
@@ -59,7 +59,7 @@ def compare(
     time: str | None = None,
     groups: Sequence[str] = (),
     severity: Severity = Severity.WARNING,
-    threshold: float = DISTANCE_THRESHOLD,
+    rules: DriftRules = NO_RULES,
 ) -> DriftResult:
     """How the right rows differ from the left ones.
 
@@ -76,13 +76,13 @@ def compare(
         groups: columns whose values bind rows together (trips of one plane); the intervals then allow for it. Costs one
             more scan per column and side.
         severity: what a drifted column counts as.
-        threshold: Jensen-Shannon distance from which a column has drifted, 0..1.
+        rules: thresholds and kinds, of all columns and of some; columns to ignore.
 
     Raises:
         QueryError: a relation cannot be read.
     """
-    excluded = excluded or {}
-    facts = compare_relations(engine, left, right, skip=excluded)
+    excluded = {**dict.fromkeys(rules.ignore, "the dataset's drift.ignore names it"), **(excluded or {})}
+    facts = compare_relations(engine, left, right, skip=excluded, kinds=rules.kinds)
     left_out = [LeftOut(name=name, reason=reason) for name, reason in excluded.items()]
     left_out += [
         LeftOut(name=pair.name, reason="an identifier: nearly every row has a value of its own")
@@ -96,7 +96,7 @@ def compare(
         left_out.append(LeftOut(name=name, reason=reason, is_problem=True))
     compared = [pair for pair in facts.columns if pair.kind is not Kind.IDENTIFIER]
     evidence = [_evidence(engine, left, right, pair, groups) for pair in compared]
-    columns = _judge(evidence, left_name=left_name, right_name=right_name, label=label, threshold=threshold)
+    columns = _judge(evidence, left_name=left_name, right_name=right_name, label=label, rules=rules)
     coverage = _coverage(engine, left, right, time) if time else None
     return DriftResult(
         subject=subject,
@@ -141,9 +141,9 @@ def _evidence(engine: Engine, left: Relation, right: Relation, pair: ColumnPair,
 
 
 def _judge(
-    evidence: Sequence[Evidence], *, left_name: str, right_name: str, label: str | None, threshold: float
+    evidence: Sequence[Evidence], *, left_name: str, right_name: str, label: str | None, rules: DriftRules
 ) -> tuple[ColumnDrift, ...]:
-    effects = [find_effects(one, threshold=threshold) for one in evidence]
+    effects = [find_effects(one, rules) for one in evidence]
     p_values = [min([1.0, *(effect.p_value * len(found) for effect in found)]) for found in effects]
     columns = []
     for one, found, p_value, q_value in zip(evidence, effects, p_values, benjamini_hochberg(p_values), strict=True):

@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from warehouse.checks.drift_result import Effect, EffectName, Verdict
+from warehouse.checks.drift_verdicts import Effect, EffectName, Verdict
 from warehouse.checks.drift_words import quoted
+from warehouse.datasets.drift_rules import NO_RULES, DriftRules
 from warehouse.statistics.categories import Categories
 from warehouse.statistics.cells import Cell, cell_counts
 from warehouse.statistics.clusters import Clustering
@@ -16,13 +17,6 @@ from warehouse.statistics.kinds import Kind
 from warehouse.statistics.pair import ColumnPair
 from warehouse.statistics.significance import normal_tail
 
-DISTANCE_THRESHOLD = 0.1
-"""Jensen-Shannon distance (base 2). It is reached by a shift of the mean by 0.24 standard deviations, by a value that
-goes from 0 to 2 % of the rows, by a PSI of about 0.06. Evidently's default is the same number."""
-SHARE_THRESHOLD = 0.05
-"""Five points more or fewer of one value or of missing ones."""
-NEW_THRESHOLD = 0.02
-"""Two percent of rows with categories that the other side never had; by itself a Jensen-Shannon distance of 0.1."""
 NEW_ROWS = 30
 """Below this many independent values on a side, new categories are reported and not judged: no normal law holds."""
 INTERVAL = 0.95
@@ -44,7 +38,7 @@ class Evidence:
         return left / self.left.design_effect, right / self.right.design_effect
 
 
-def find_effects(evidence: Evidence, *, threshold: float) -> list[Effect]:
+def find_effects(evidence: Evidence, rules: DriftRules = NO_RULES) -> list[Effect]:
     """All effects that apply to this column, not judged yet; none when a side has no rows."""
     pair = evidence.pair
     if not pair.left.row_count or not pair.right.row_count:
@@ -57,18 +51,18 @@ def find_effects(evidence: Evidence, *, threshold: float) -> list[Effect]:
             value=measured.effect,
             low=measured.low,
             high=measured.high,
-            threshold=threshold,
+            threshold=rules.threshold("distance", pair.name),
             p_value=measured.p_value,
             verdict=Verdict.UNDECIDED,
         )
     ]
-    effects += _share_effect(evidence)
+    effects += _share_effect(evidence, rules.threshold("share", pair.name))
     if pair.kind is Kind.CATEGORY and pair.categories is not None:
-        effects += _new_effect(evidence, pair.categories)
+        effects += _new_effect(evidence, pair.categories, rules.threshold("new", pair.name))
     return effects
 
 
-def _share_effect(evidence: Evidence) -> list[Effect]:
+def _share_effect(evidence: Evidence, threshold: float) -> list[Effect]:
     """The largest change of one cell's share; bins of numbers and times do not count, their bounds being arbitrary.
 
     The interval holds for all cells at once (Bonferroni), each by Agresti and Caffo (2000): one more row with the
@@ -102,14 +96,14 @@ def _share_effect(evidence: Evidence) -> list[Effect]:
             value=change(largest),
             low=max(0.0, change(largest) - reach * error(largest)),
             high=min(1.0, max(change(cell) + reach * error(cell) for cell in candidates)),
-            threshold=SHARE_THRESHOLD,
+            threshold=threshold,
             p_value=min(1.0, min(map(p_value, candidates))),
             verdict=Verdict.UNDECIDED,
         )
     ]
 
 
-def _new_effect(evidence: Evidence, categories: Categories) -> list[Effect]:
+def _new_effect(evidence: Evidence, categories: Categories, threshold: float) -> list[Effect]:
     """The share of rows whose category the left lacks, beyond what is to be expected.
 
     Even of one law, more rows bring categories not seen yet: about as large a share as the left's categories with a
@@ -139,7 +133,7 @@ def _new_effect(evidence: Evidence, categories: Categories) -> list[Effect]:
             value=value,
             low=max(0.0, share - expected - reach * spread),
             high=min(1.0, value + reach * spread),
-            threshold=NEW_THRESHOLD,
+            threshold=threshold,
             p_value=normal_tail((share - expected) / spread),
             verdict=Verdict.UNDECIDED,
         )

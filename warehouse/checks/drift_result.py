@@ -6,45 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from warehouse.checks.drift_parts import Aspect, DomainDrift, LabelRelation, Segments
+from warehouse.checks.drift_verdicts import Effect, Verdict
 from warehouse.findings import Finding, Severity
 from warehouse.statistics.kinds import Kind
-
-
-class Verdict(StrEnum):
-    """Three answers: not enough rows to know is never called stable."""
-
-    DRIFTED = "drifted"
-    """The effect is above its threshold, even at the lower end of its interval."""
-    UNDECIDED = "undecided"
-    """The interval reaches across the threshold."""
-    STABLE = "stable"
-    """The effect is below its threshold, even at the upper end of its interval."""
-
-
-class EffectName(StrEnum):
-    """The ways in which a column can drift."""
-
-    DISTANCE = "distance"
-    """Jensen-Shannon distance of all cells, noise taken out."""
-    SHARE = "share"
-    """Largest change of one value's share, a missing value included."""
-    NEW = "new"
-    """Share of right rows whose category the left never had, beyond what its rarest categories lead to expect."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
-    """One effect with its 95 % interval against its threshold, all 0..1."""
-
-    name: EffectName
-    subject: str
-    """Whose share, for `share`; else empty."""
-    value: float
-    low: float
-    high: float
-    threshold: float
-    p_value: float
-    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +129,8 @@ class ColumnDrift:
     """Categories only on the right; None for other kinds."""
     vanished: Strangers | None
     bars: tuple[Bar, ...]
+    aspects: tuple[Aspect, ...] = ()
+    """Of text, lists, times and embeddings: their effects are among `effects`."""
 
     @property
     def strength(self) -> float:
@@ -216,6 +183,12 @@ class DriftResult:
     left_out: tuple[LeftOut, ...]
     severity: Severity
     """What a drifted column counts as."""
+    domain: DomainDrift | None = None
+    """All columns together; None when nobody asked, or there are too few rows."""
+    relations: tuple[LabelRelation, ...] = ()
+    """How the label depends on each feature, those that changed first; empty without a label."""
+    segments: tuple[Segments, ...] = ()
+    """Drift within the values of columns that were asked for."""
 
     def with_verdict(self, verdict: Verdict) -> tuple[ColumnDrift, ...]:
         """The columns of this verdict, in order."""

@@ -5,18 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from warehouse.checks.drift_result import (
-    Bar,
-    Coverage,
-    Effect,
-    EffectName,
-    LeftOut,
-    Measures,
-    Role,
-    Side,
-    Strangers,
-    Verdict,
-)
+from warehouse.checks.drift_result import Bar, Coverage, LeftOut, Measures, Role, Side, Strangers
+from warehouse.checks.drift_verdicts import Effect, EffectName, Verdict
 from warehouse.statistics.bins import to_datetime
 from warehouse.statistics.kinds import Family, Kind
 

@@ -12,6 +12,7 @@ from warehouse.datasets.spec import FOLD, WEIGHT, ColumnSplit, DatasetSpec, Hash
 from warehouse.datasets.splits import KEY_TYPES, is_key_type
 from warehouse.dbt_manifest import DbtManifest, Exposure, Model
 from warehouse.errors import SpecError, problem_list, suggestion
+from warehouse.statistics.kinds import family_of, kinds_of
 
 TABLES = ("table", "incremental", "seed", "snapshot")
 """Materializations that leave a table: a view could say something else at every scan."""
@@ -184,6 +185,9 @@ def _columns_by_role(spec: DatasetSpec) -> dict[str, tuple[str, ...]]:
         "columns.pseudonymise": spec.pseudonymise,
         "synthetic": (spec.synthetic.column,) if spec.synthetic else (),
         "deduplicate.text": (text.column,) if text else (),
+        "drift.ignore": spec.drift.ignore,
+        "drift.by": spec.drift.by,
+        "drift.columns": tuple(spec.drift.columns),
         "weights": (spec.weights.column,) if spec.weights else (),
         "split.column": (split.column,) if isinstance(split, ColumnSplit) and split.column else (),
         "split.stratify": split.stratify if isinstance(split, HashSplit) else (),
@@ -214,6 +218,14 @@ def _type_problems(spec: DatasetSpec, types: Mapping[str, str | None]) -> Iterab
         found = types.get(spec.deduplicate.text.column)
         if found is not None and not found.upper().startswith(("VARCHAR", "TEXT", "STRING", "CHAR", "BPCHAR")):
             yield f"deduplicate.text: {spec.deduplicate.text.column!r} is of type {found}; it must be text"
+    for name, kind in spec.drift.kinds.items():
+        found = types.get(name)
+        possible = kinds_of(family_of(found)) if found is not None else ()
+        if found is not None and kind not in possible:
+            yield (
+                f"drift.columns.{name}.kind: a column of type {found} cannot be compared as {kind.value}; "
+                f"it can be {', '.join(sorted(kind.value for kind in possible))}"
+            )
 
 
 def _privacy_problems(spec: DatasetSpec, exported: Iterable[str], model: Model) -> Iterable[str]:

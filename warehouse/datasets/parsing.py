@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 
 from warehouse.datasets.contradictions import contradictions
+from warehouse.datasets.drift_parsing import parse_drift
 from warehouse.datasets.reading import Reader
 from warehouse.datasets.spec import (
     GATES,
@@ -32,7 +33,19 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 
 _KEYS = (
     *("key", "label", "label_horizon", "columns", "groups", "time", "known_at", "target_distribution", "synthetic"),
-    *("split", "deduplicate", "downsample", "subsets", "folds", "weights", "order", "format", "shard", "gates"),
+    *(
+        "split",
+        "deduplicate",
+        "downsample",
+        "subsets",
+        "folds",
+        "weights",
+        "order",
+        "format",
+        "shard",
+        "gates",
+        "drift",
+    ),
 )
 _COLUMNS = ("include", "exclude", "grant", "pseudonymise", "tags_denied")
 _MOST_FOLDS = 1000
@@ -92,6 +105,7 @@ def parse_spec(name: str, document: object, *, model: str, default_salt: str) ->
         shard_rows=reader.integer(shard["rows"], "shard.rows", least=1) if "rows" in shard else None,
         shard_bytes=reader.size(shard["size"], "shard.size") if "size" in shard else None,
         gates=_gates(reader, entries.get("gates")),
+        drift=parse_drift(reader, entries.get("drift")),
     )
     return spec, [*reader.problems, *contradictions(spec)]
 

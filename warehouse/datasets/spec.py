@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from warehouse.datasets.drift_rules import NO_RULES, DriftRules
 from warehouse.findings import Severity
 
 SPLITS = ("train", "train_dev", "dev", "test")
@@ -236,6 +237,8 @@ class DatasetSpec:
     """Roughly the most bytes per file; None: no bound."""
     gates: Mapping[str, Severity] = field(default_factory=dict)
     """Severity per check, for every check in `GATES`."""
+    drift: DriftRules = NO_RULES
+    """How the dataset's splits and versions are compared."""
 
     @property
     def hashed(self) -> tuple[str, ...]:

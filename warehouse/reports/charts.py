@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from warehouse.checks.drift_result import Bar, Effect, Role
+from warehouse.checks.drift_result import Bar, Role
+from warehouse.checks.drift_verdicts import Effect
 
 WIDTH = 600
 PLOT_HEIGHT = 150

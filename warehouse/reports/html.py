@@ -9,7 +9,8 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from warehouse.checks.drift_result import ColumnDrift, DriftResult, Verdict
+from warehouse.checks.drift_result import ColumnDrift, DriftResult
+from warehouse.checks.drift_verdicts import Verdict
 from warehouse.checks.drift_words import number_text, share_text
 from warehouse.reports import charts
 from warehouse.statistics.kinds import Kind

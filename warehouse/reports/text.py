@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from warehouse.checks.drift_result import ColumnDrift, DriftResult, Verdict
+from warehouse.checks.drift_result import ColumnDrift, DriftResult
+from warehouse.checks.drift_verdicts import Verdict
 from warehouse.checks.drift_words import share_text
 
 DRIFT_HEADERS = ("column", "kind", "verdict", "effect", "interval", "threshold", "missing", "what happened")

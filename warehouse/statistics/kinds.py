@@ -94,6 +94,18 @@ def common_family(left: Family, right: Family) -> Family | None:
     return None
 
 
+def kinds_of(family: Family) -> tuple[Kind, ...]:
+    """The kinds that a column of this family can be compared as; the first is the usual one."""
+    if is_numeric(family):
+        return (Kind.NUMBER, Kind.DISCRETE, Kind.CATEGORY, Kind.IDENTIFIER)
+    return {
+        Family.BOOLEAN: (Kind.BOOLEAN,),
+        Family.TIMESTAMP: (Kind.TIME,),
+        Family.CLOCK: (Kind.TIME,),
+        Family.STRING: (Kind.CATEGORY, Kind.TEXT, Kind.IDENTIFIER),
+    }.get(family, (Kind.OTHER,))
+
+
 def number_kind(*, distinct: int) -> Kind:
     """Kind of a numeric column with this many different values in the sample."""
     return Kind.DISCRETE if distinct <= DISCRETE_VALUES else Kind.NUMBER

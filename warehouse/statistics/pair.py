@@ -16,6 +16,7 @@ from warehouse.statistics.kinds import (
     Kind,
     common_family,
     family_of,
+    kinds_of,
     may_identify,
     number_kind,
     string_kind,
@@ -55,12 +56,20 @@ class RelationPair:
 
 
 def compare_relations(
-    engine: Engine, left: Relation, right: Relation, *, skip: Collection[str] = (), exact_rows: int = EXACT_ROWS
+    engine: Engine,
+    left: Relation,
+    right: Relation,
+    *,
+    skip: Collection[str] = (),
+    kinds: Mapping[str, Kind] | None = None,
+    exact_rows: int = EXACT_ROWS,
 ) -> RelationPair:
     """Facts of every column that both relations have, but for those in `skip`.
 
     Costs two scans per side for all columns together, and one of the single column for each category (counting its
     values) and each number, time or text (sorting its values or lengths, up to `exact_rows` of them).
+
+    `kinds` says what a column is instead of what its values look like, where its type can be that.
 
     Raises:
         QueryError: a relation cannot be read.
@@ -71,15 +80,20 @@ def compare_relations(
     left_rows, right_rows = row_count(engine, left), row_count(engine, right)
     left_sketches = sketch(engine, left, measured, row_count=left_rows)
     right_sketches = sketch(engine, right, measured, row_count=right_rows)
-    kinds = {
-        column.name: _kind(engine, left, column, left_sketches[column.name], right_sketches[column.name])
+    said = kinds or {}
+    found_kinds = {
+        column.name: (
+            said[column.name]
+            if said.get(column.name) in kinds_of(column.family)
+            else _kind(engine, left, column, left_sketches[column.name], right_sketches[column.name])
+        )
         for column in measured
     }
     bins = {
         column.name: cut
         for column in measured
         if column.has_numbers
-        and kinds[column.name] not in (Kind.IDENTIFIER, Kind.CATEGORY)
+        and found_kinds[column.name] not in (Kind.IDENTIFIER, Kind.CATEGORY)
         and (cut := _bins(column, left_sketches[column.name], right_sketches[column.name]))
     }
     binned = [column for column in measured if column.name in bins]
@@ -94,7 +108,7 @@ def compare_relations(
             left_type=left_types[name].type,
             right_type=right_types[name].type,
             family=column.family,
-            kind=kinds[name],
+            kind=found_kinds[name],
             left=left_sketches[name],
             right=right_sketches[name],
             bins=bins.get(name),
@@ -102,7 +116,7 @@ def compare_relations(
             right_histogram=right_histograms.get(name),
             categories=(
                 category_counts(engine, left, right, column)
-                if kinds[name] in (Kind.BOOLEAN, Kind.CATEGORY, Kind.DISCRETE)
+                if found_kinds[name] in (Kind.BOOLEAN, Kind.CATEGORY, Kind.DISCRETE)
                 else None
             ),
             gap=_gap(
