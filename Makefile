@@ -4,10 +4,13 @@ BIN := .venv/bin
 # Pinned versions of everything, so that every machine tests the same; a user's own environment is free to differ.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+# Tests of one file share what they build, so they stay together on one of the cores.
+PYTEST := python -m pytest -n auto --dist loadscope
+
 # The newest DuckDB that the package admits; .venv has the oldest.
 NEXT_DUCKDB := 2.0.0
 
-.PHONY: help quickstart install check test torch compatibility bench clean
+.PHONY: help quickstart install lint check test torch compatibility bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -28,21 +31,23 @@ quickstart: .venv/core ## Build, check and publish the example warehouse, export
 
 install: .venv/dev ## Make .venv with everything that tests and checks need
 
-check: .venv/dev ## Format, lint, type-check, run the fast tests
+lint: .venv/dev ## Check format, style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy warehouse cli
-	$(BIN)/python -m pytest -q -m "not slow"
+
+check: lint ## Check format, style and types, and run the fast tests
+	$(BIN)/$(PYTEST) -q -m "not slow"
 
 test: .venv/dev ## Run all the tests
-	$(BIN)/python -m pytest
+	$(BIN)/$(PYTEST)
 
 torch: .venv/dev ## Install PyTorch and test loading into it
 	$(INSTALL) --editable '.[torch]'
 	$(BIN)/python -m pytest -q tests/datasets/test_torch_data.py
 
 compatibility: .venv-next/dev ## Run the tests of builds, validation and datasets on the newest DuckDB
-	.venv-next/bin/python -m pytest -q tests/test_builds.py tests/test_sql.py tests/validation tests/datasets tests/exports
+	.venv-next/bin/$(PYTEST) -q tests/test_builds.py tests/test_sql.py tests/validation tests/datasets tests/exports
 
 bench: .venv/dev .venv-peers/bench .venv-deepchecks/bench ## Measure speed and memory against peers and floors, as ratios
 	$(BIN)/python benchmarks/run.py --peer-python .venv-peers/bin/python \

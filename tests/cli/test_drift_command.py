@@ -90,7 +90,7 @@ def test_other_pairs_have_files_of_their_own(exported: Callable[..., Path], run:
     [
         (("late", "--right", "tset"), "has no split 'tset'; did you mean 'test'?"),
         (("lat",), "dataset 'lat' has no version; did you mean 'late'?"),
-        (("late@9.0.0",), "has no version '9.0.0'"),
+        (("late@9.0.0",), "has no version or tag '9.0.0'"),
     ],
 )
 def test_a_wrong_name_is_said_and_nothing_is_written(

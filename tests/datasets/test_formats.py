@@ -78,7 +78,7 @@ def read_rows(fake: Fake, version: Version, sql: str) -> list[dict[str, Any]]:
 def differing(fake: Fake, version: Version, names: list[str]) -> list[str]:
     """Columns in which a row of the version is not what the table has, by value and by type."""
     # JSON is text in every file.
-    sources = {name: f'source."{name}"{"::varchar" if VALUES[name][0] == "json" else ""}' for name in names}
+    sources = {name: f'source."{name}"{"::varchar" if VALUES.get(name, ("",))[0] == "json" else ""}' for name in names}
     terms = ", ".join(
         f'count(*) filter (version."{name}" is distinct from {source}'
         f' or typeof(version."{name}") <> typeof({source})) as "{name}"'
