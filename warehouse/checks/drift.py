@@ -9,8 +9,8 @@ into drift, and five hundred do not turn ignorance into health.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from warehouse.checks.drift_bars import bars_of, side_of, strangers_of
 from warehouse.checks.drift_effects import Evidence, find_effects
@@ -37,13 +37,23 @@ from warehouse.statistics.distance import (
     total_variation,
 )
 from warehouse.statistics.kinds import Family, Kind
-from warehouse.statistics.pair import ColumnPair, compare_relations
+from warehouse.statistics.pair import ColumnPair, RelationPair, compare_relations
 from warehouse.statistics.profile import Measured, row_count, sketch
 from warehouse.statistics.significance import benjamini_hochberg, kolmogorov_tail
+from warehouse.statistics.sketches import Sketches
 
 SIGNIFICANT = 0.05
 """Largest share of false alarms among the columns called drifted, in expectation, should nothing differ."""
 MICROSECONDS_PER_DAY = 86_400e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """A result, and the facts that it was judged by."""
+
+    result: DriftResult
+    facts: tuple[ColumnPair, ...]
+    """Of the columns that were compared."""
 
 
 def compare(
@@ -81,8 +91,76 @@ def compare(
     Raises:
         QueryError: a relation cannot be read.
     """
-    excluded = {**dict.fromkeys(rules.ignore, "the dataset's drift.ignore names it"), **(excluded or {})}
-    facts = compare_relations(engine, left, right, skip=excluded, kinds=rules.kinds)
+    return compare_with_facts(
+        engine,
+        left,
+        right,
+        left_name=left_name,
+        right_name=right_name,
+        subject=subject,
+        excluded=excluded,
+        label=label,
+        time=time,
+        groups=groups,
+        severity=severity,
+        rules=rules,
+    ).result
+
+
+def compare_with_facts(
+    engine: Engine,
+    left: Relation,
+    right: Relation,
+    *,
+    left_name: str,
+    right_name: str,
+    subject: str = "",
+    excluded: Mapping[str, str] | None = None,
+    label: str | None = None,
+    time: str | None = None,
+    groups: Sequence[str] = (),
+    severity: Severity = Severity.WARNING,
+    rules: DriftRules = NO_RULES,
+    sketches: Sketches | None = None,
+) -> Compared:
+    """As `compare`, with the facts for whoever looks further; `sketches` are those of a comparison before."""
+    excluded = all_excluded(rules, excluded)
+    facts = compare_relations(engine, left, right, skip=excluded, kinds=rules.kinds, sketches=sketches)
+    return judge_facts(
+        facts,
+        lambda pair: _evidence(engine, left, right, pair, groups),
+        left_name=left_name,
+        right_name=right_name,
+        subject=subject,
+        excluded=excluded,
+        label=label,
+        coverage=_coverage(engine, left, right, time) if time else None,
+        groups=groups,
+        severity=severity,
+        rules=rules,
+    )
+
+
+def all_excluded(rules: DriftRules, excluded: Mapping[str, str] | None) -> dict[str, str]:
+    """Columns to leave out, those that the rules ignore among them, each with the reason."""
+    return {**dict.fromkeys(rules.ignore, "the dataset's drift.ignore names it"), **(excluded or {})}
+
+
+def judge_facts(
+    facts: RelationPair,
+    evidence_of: Callable[[ColumnPair], Evidence],
+    *,
+    left_name: str,
+    right_name: str,
+    subject: str,
+    excluded: Mapping[str, str],
+    label: str | None,
+    coverage: Coverage | None,
+    groups: Sequence[str],
+    severity: Severity,
+    rules: DriftRules,
+) -> Compared:
+    """What follows from facts, wherever they come from; `evidence_of` says how a column's rows come in groups."""
     left_out = [LeftOut(name=name, reason=reason) for name, reason in excluded.items()]
     left_out += [
         LeftOut(name=pair.name, reason="an identifier: nearly every row has a value of its own")
@@ -95,10 +173,9 @@ def compare(
             reason = reason.replace(general, named)
         left_out.append(LeftOut(name=name, reason=reason, is_problem=True))
     compared = [pair for pair in facts.columns if pair.kind is not Kind.IDENTIFIER]
-    evidence = [_evidence(engine, left, right, pair, groups) for pair in compared]
+    evidence = [evidence_of(pair) for pair in compared]
     columns = _judge(evidence, left_name=left_name, right_name=right_name, label=label, rules=rules)
-    coverage = _coverage(engine, left, right, time) if time else None
-    return DriftResult(
+    result = DriftResult(
         subject=subject,
         left_name=left_name,
         right_name=right_name,
@@ -120,6 +197,7 @@ def compare(
         left_out=tuple(left_out),
         severity=severity,
     )
+    return Compared(result=result, facts=tuple(compared))
 
 
 def _evidence(engine: Engine, left: Relation, right: Relation, pair: ColumnPair, groups: Sequence[str]) -> Evidence:

@@ -22,6 +22,7 @@ from warehouse.statistics.kinds import (
     string_kind,
 )
 from warehouse.statistics.profile import Histogram, Measured, Sketch, distinct_count, histograms, row_count, sketch
+from warehouse.statistics.sketches import Sketches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +64,15 @@ def compare_relations(
     skip: Collection[str] = (),
     kinds: Mapping[str, Kind] | None = None,
     exact_rows: int = EXACT_ROWS,
+    sketches: Sketches | None = None,
 ) -> RelationPair:
     """Facts of every column that both relations have, but for those in `skip`.
 
     Costs two scans per side for all columns together, and one of the single column for each category (counting its
     values) and each number, time or text (sorting its values or lengths, up to `exact_rows` of them).
 
-    `kinds` says what a column is instead of what its values look like, where its type can be that.
+    `kinds` says what a column is instead of what its values look like, where its type can be that. `sketches` are those
+    of a comparison before, so that a side which both share is not scanned again.
 
     Raises:
         QueryError: a relation cannot be read.
@@ -77,9 +80,13 @@ def compare_relations(
     left_types = {column.name: column for column in engine.columns(left)}
     right_types = {column.name: column for column in engine.columns(right)}
     measured, left_out = _match(left_types, right_types, skip)
-    left_rows, right_rows = row_count(engine, left), row_count(engine, right)
-    left_sketches = sketch(engine, left, measured, row_count=left_rows)
-    right_sketches = sketch(engine, right, measured, row_count=right_rows)
+    if sketches is None:
+        left_rows, right_rows = row_count(engine, left), row_count(engine, right)
+        left_sketches = sketch(engine, left, measured, row_count=left_rows)
+        right_sketches = sketch(engine, right, measured, row_count=right_rows)
+    else:
+        left_rows, right_rows = sketches.row_count(left), sketches.row_count(right)
+        left_sketches, right_sketches = sketches.of(left, measured), sketches.of(right, measured)
     said = kinds or {}
     found_kinds = {
         column.name: (
