@@ -21,8 +21,9 @@ from warehouse.checks.drift_result import (
     LeftOut,
     Measures,
 )
+from warehouse.checks.drift_summary import summarise
 from warehouse.checks.drift_verdicts import Effect, Verdict
-from warehouse.checks.drift_words import explain_column, explain_result, time_text
+from warehouse.checks.drift_words import explain_column, time_text
 from warehouse.datasets.drift_rules import NO_RULES, DriftRules
 from warehouse.engine.base import Engine
 from warehouse.findings import Severity
@@ -182,22 +183,13 @@ def judge_facts(
         left_row_count=facts.left_row_count,
         right_row_count=facts.right_row_count,
         coverage=coverage,
-        summary=explain_result(
-            left_name=left_name,
-            right_name=right_name,
-            left_rows=facts.left_row_count,
-            right_rows=facts.right_row_count,
-            coverage=coverage,
-            columns=[(column.name, column.is_label, column.verdict, column.explanation) for column in columns],
-            left_out=left_out,
-            groups=groups,
-        ),
+        summary=(),
         groups=tuple(groups),
         columns=columns,
         left_out=tuple(left_out),
         severity=severity,
     )
-    return Compared(result=result, facts=tuple(compared))
+    return Compared(result=replace(result, summary=summarise(result)), facts=tuple(compared))
 
 
 def _evidence(engine: Engine, left: Relation, right: Relation, pair: ColumnPair, groups: Sequence[str]) -> Evidence:

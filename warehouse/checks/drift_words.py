@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from warehouse.checks.drift_result import Bar, Coverage, LeftOut, Measures, Role, Side, Strangers
+from warehouse.checks.drift_result import Bar, Measures, Role, Side, Strangers
 from warehouse.checks.drift_verdicts import Effect, EffectName, Verdict
 from warehouse.statistics.bins import to_datetime
 from warehouse.statistics.kinds import Family, Kind
@@ -33,6 +33,13 @@ def share_text(share: float) -> str:
     if percent < 1 or 99 < percent < 100:
         return f"{percent:.2f}%"
     return f"{percent:.1f}%"
+
+
+def points_text(left: float, right: float) -> str:
+    """How far two shares lie apart: `15 points`, `3.8 points`, `0.2 points`."""
+    points = abs(right - left) * 100
+    rounded = f"{points:.0f}" if points >= 9.95 else f"{points:.2g}"
+    return f"{rounded} point{'' if rounded == '1' else 's'}"
 
 
 def count_text(count: int, noun: str, plural: str = "") -> str:
@@ -78,7 +85,8 @@ def explain_column(
         empty = " and ".join(name for name, side in ((left_name, left), (right_name, right)) if not side.row_count)
         return f"Not compared: {empty} has no rows." if empty else "Not compared."
     if verdict is Verdict.STABLE:
-        return f"Alike: the {_effect_words(leading)} is at most {_effect_number(leading, leading.high)}."
+        most, threshold = (_effect_number(leading, n) for n in (leading.high, leading.threshold))
+        return f"Alike: the {_effect_words(leading)} is at most {most}, below {threshold}."
     happening = _happening(kind, leading, left, right, measures, bars, new, left_name)
     if verdict is Verdict.DRIFTED:
         return happening[0].upper() + happening[1:]
@@ -93,11 +101,12 @@ def _effect_words(effect: Effect) -> str:
         EffectName.DISTANCE: "distance",
         EffectName.SHARE: f"change of {effect.subject}",
         EffectName.NEW: "share of rows with a new value",
+        EffectName.ASPECT: f"distance of the {effect.subject}",
     }[effect.name]
 
 
 def _effect_number(effect: Effect, value: float) -> str:
-    if effect.name is EffectName.DISTANCE:
+    if effect.name in (EffectName.DISTANCE, EffectName.ASPECT):
         return f"{value:.3f}"
     return f"{value * 100:.1f} points" if effect.name is EffectName.SHARE else share_text(value)
 
@@ -126,6 +135,9 @@ def _happening(
     moved = _moved_median(kind, left, right, measures)
     if moved:
         return moved
+    truth = next((bar for bar in bars if bar.label == "true"), None)
+    if kind is Kind.BOOLEAN and truth is not None and truth.left_share != truth.right_share:
+        return _changed("true", truth.left_share, truth.right_share)
     ranked = sorted(bars, key=lambda bar: -_weight(bar.left_share, bar.right_share))
     if not ranked:
         return "the distribution changed."
@@ -174,74 +186,15 @@ def _changed(what: str, left: float, right: float) -> str:
         return f"{what} vanished: {share_text(left)} of rows before, none now."
     if share_text(left) == share_text(right):
         return f"{what} stayed at {share_text(left)} of rows."
-    return f"{what} {'rose' if right > left else 'fell'} from {share_text(left)} to {share_text(right)} of rows."
+    way = "rose" if right > left else "fell"
+    return f"{what} {way} from {share_text(left)} to {share_text(right)} of rows ({points_text(left, right)})."
 
 
-def explain_result(
-    *,
-    left_name: str,
-    right_name: str,
-    left_rows: int,
-    right_rows: int,
-    coverage: Coverage | None,
-    columns: Sequence[tuple[str, bool, Verdict, str]],
-    left_out: Sequence[LeftOut],
-    groups: Sequence[str] = (),
-) -> tuple[str, ...]:
-    """The verdict on the whole, the first sentence being enough; columns are (name, is label, verdict, explanation)."""
-    if not left_rows or not right_rows:
-        empty = " and ".join(name for name, rows in ((left_name, left_rows), (right_name, right_rows)) if not rows)
-        return (f"Nothing could be compared: {empty} has no rows.",)
-    drifted = [column for column in columns if column[2] is Verdict.DRIFTED]
-    undecided = [column for column in columns if column[2] is Verdict.UNDECIDED]
-    sentences = [_opening(left_name, right_name, len(columns), len(drifted), len(undecided))]
-    if drifted:
-        strongest = [column for column in drifted if not column[1]][:3] or drifted
-        told = [f"{quoted(name)} ({_lowered(explanation).removesuffix('.')})" for name, _, _, explanation in strongest]
-        sentences.append(f"Strongest: {_listed(told)}.")
-    for name, is_label, verdict, explanation in columns:
-        if is_label:
-            words = {
-                Verdict.DRIFTED: f"drifted: {_lowered(explanation)}",
-                Verdict.STABLE: "is stable.",
-                Verdict.UNDECIDED: "is undecided: more rows are needed to know.",
-            }[verdict]
-            sentences.append(f"The label {quoted(name)} {words}")
-    if undecided and drifted:
-        sentences.append(f"{count_text(len(undecided), 'column')} cannot be judged without more rows.")
-    if coverage is not None:
-        sentences.append(
-            f"By {quoted(coverage.column)}, {left_name} covers {coverage.left[0]} to {coverage.left[1]} "
-            f"and {right_name} {coverage.right[0]} to {coverage.right[1]}."
-        )
-    if groups:
-        named = ", ".join(quoted(group) for group in groups)
-        sentences.append(f"Rows come in groups by {named}; the intervals are as wide as that makes them.")
-    problems = [column.name for column in left_out if column.is_problem]
-    if problems:
-        named = ", ".join(quoted(name) for name in problems[:5]) + (", …" if len(problems) > 5 else "")
-        sentences.append(f"{count_text(len(problems), 'column')} could not be compared: {named}.")
-    return tuple(sentences)
-
-
-def _opening(left_name: str, right_name: str, total: int, drifted: int, undecided: int) -> str:
-    if not total:
-        return f"No column of {left_name} and {right_name} could be compared."
-    if drifted:
-        return f"{drifted} of {count_text(total, 'column')} drifted from {left_name} to {right_name}."
-    if undecided == total:
-        return f"Too few rows to tell whether {right_name} differs from {left_name}."
-    if undecided:
-        return (
-            f"No column drifted from {left_name} to {right_name}, but {undecided} of {count_text(total, 'column')} "
-            "cannot be judged without more rows."
-        )
-    return f"{right_name} looks like {left_name}: all {count_text(total, 'column')} are stable."
-
-
-def _listed(words: Sequence[str]) -> str:
+def listed(words: Sequence[str]) -> str:
+    """`a, b and c`; of one word or more."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def _lowered(sentence: str) -> str:
+def lowered(sentence: str) -> str:
+    """A sentence as part of another: it starts small, unless with a quote."""
     return sentence if sentence[:1] in "“" else sentence[:1].lower() + sentence[1:]
