@@ -2,11 +2,37 @@
 
 from __future__ import annotations
 
-from warehouse.checks.drift import compare
+from warehouse.checks.drift_pairs import Beyond, Purpose, compare_pair
+from warehouse.checks.drift_report import DriftPair, DriftReport, report_of_pairs
 from warehouse.checks.drift_result import DriftResult
-from warehouse.datasets.spec import GATES
+from warehouse.checks.drift_splits import frame_of
 from warehouse.datasets.versions import Version
 from warehouse.engine.base import Engine
+from warehouse.errors import VersionError
+
+PURPOSE = Purpose(words="the same split in another version: whether results on both can be compared")
+
+
+def report_of_versions(
+    engine: Engine, left: Version, right: Version, *, split: str | None = None, beyond: Beyond | None = None
+) -> DriftReport:
+    """How each split (or the one that is named) differs in the right version from the left one; train comes first.
+
+    Raises:
+        VersionError: a version has no such split, or they have none in common.
+        QueryError: their files cannot be read.
+    """
+    splits = [split] if split else [name for name in left.splits if name in right.splits]
+    if not splits:
+        raise VersionError(
+            f"{left.reference} and {right.reference} have no split in common; "
+            f"they have {', '.join(left.splits)} and {', '.join(right.splits)}"
+        )
+    pairs = [
+        _compare(engine, left, right, split=name, beyond=beyond if index == 0 else None)
+        for index, name in enumerate(splits)
+    ]
+    return report_of_pairs(f"{left.reference} to {right.reference}", pairs)
 
 
 def compare_split_of_versions(engine: Engine, left: Version, right: Version, *, split: str) -> DriftResult:
@@ -16,20 +42,23 @@ def compare_split_of_versions(engine: Engine, left: Version, right: Version, *, 
         VersionError: a version has no such split.
         QueryError: its files cannot be read.
     """
+    return _compare(engine, left, right, split=split, beyond=None).result
+
+
+def _compare(engine: Engine, left: Version, right: Version, *, split: str, beyond: Beyond | None) -> DriftPair:
     spec = right.manifest.spec
     names = {column.name for column in left.manifest.columns} & {column.name for column in right.manifest.columns}
-    return compare(
+    return compare_pair(
         engine,
         left.split(split),
         right.split(split),
         left_name=f"{split} of {left.reference}",
         right_name=f"{split} of {right.reference}",
         subject=f"{right.reference} {split}",
+        purpose=PURPOSE,
+        frame=frame_of(spec, names),
         excluded=dict.fromkeys(spec.key, "part of the key, different in every row"),
-        label=spec.label,
-        time=spec.time if spec.time in names else None,
-        groups=[group for group in spec.groups if group in names],
-        severity=spec.gates.get("drift", GATES["drift"]),
+        beyond=beyond,
     )
 
 
