@@ -13,13 +13,13 @@ from fake_builds import Fake
 
 from warehouse import storage
 from warehouse.datasets.formats import escaped_sql, finite_sql
-from warehouse.datasets.type_names import parse_type
 from warehouse.datasets.verification import verify_version
 from warehouse.datasets.versions import Version, find_version
 from warehouse.engine.local import LocalEngine
 from warehouse.errors import ExportError, MissingExtraError, StorageError
 from warehouse.exports.export import Export, Outcome
 from warehouse.sql import Query, Relation, Step
+from warehouse.statistics.type_names import parse_type
 
 FORMATS = ("parquet", "csv", "jsonl", "arrow")
 DECLARED = {"key": "id", "split": {"method": "hash", "shares": {"train": 0.8, "dev": 0.1, "test": 0.1}}}

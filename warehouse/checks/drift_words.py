@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from warehouse.checks.drift_result import Bar, Measures, Role, Side, Strangers
 from warehouse.checks.drift_verdicts import Effect, EffectName, Verdict
 from warehouse.statistics.bins import to_datetime
-from warehouse.statistics.kinds import Family, Kind
+from warehouse.statistics.kinds import PRESENCE_KINDS, Family, Kind
 
 
 def number_text(value: float) -> str:
@@ -79,15 +79,17 @@ def explain_column(
     new: Strangers | None,
     left_name: str,
     right_name: str,
+    aspects: Mapping[str, str] | None = None,
 ) -> str:
-    """What happened to this column, in one or two sentences."""
+    """What happened to this column, in one or two sentences; `aspects` says it of each aspect by its name."""
     if leading is None or measures is None:
         empty = " and ".join(name for name, side in ((left_name, left), (right_name, right)) if not side.row_count)
         return f"Not compared: {empty} has no rows." if empty else "Not compared."
     if verdict is Verdict.STABLE:
         most, threshold = (_effect_number(leading, n) for n in (leading.high, leading.threshold))
         return f"Alike: the {_effect_words(leading)} is at most {most}, below {threshold}."
-    happening = _happening(kind, leading, left, right, measures, bars, new, left_name)
+    of_aspect = (aspects or {}).get(leading.subject) if leading.name is EffectName.ASPECT else None
+    happening = of_aspect or _happening(kind, leading, left, right, measures, bars, new, left_name)
     if verdict is Verdict.DRIFTED:
         return happening[0].upper() + happening[1:]
     low, high, threshold = (_effect_number(leading, n) for n in (leading.low, leading.high, leading.threshold))
@@ -176,7 +178,7 @@ def _bar_words(bar: Bar, kind: Kind) -> str:
         return f"texts of {bar.label} characters"
     if kind in (Kind.NUMBER, Kind.TIME):
         return f"values {bar.label}" if bar.role is not Role.VALUE else f"values in {bar.label}"
-    return "present values" if kind is Kind.OTHER else quoted(bar.label)
+    return "present values" if kind in PRESENCE_KINDS else quoted(bar.label)
 
 
 def _changed(what: str, left: float, right: float) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from warehouse.datasets.manifest import ColumnRecord
 from warehouse.datasets.spec import Format
-from warehouse.datasets.type_names import parse_type
+from warehouse.statistics.type_names import parse_type
 
 _DTYPES = {
     "BOOLEAN": "bool",

@@ -15,7 +15,7 @@ from warehouse.datasets.croissant_fields import CroissantType, croissant_type
 from warehouse.datasets.manifest import ColumnRecord, Manifest, SplitRecord
 from warehouse.datasets.spec import Format
 from warehouse.datasets.subsets import SUBSET_SPLIT, subset_files, subset_name
-from warehouse.datasets.type_names import parse_type
+from warehouse.statistics.type_names import parse_type
 
 CROISSANT_NAME = "croissant.json"
 CONFORMS_TO = "http://mlcommons.org/croissant/1.1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from warehouse.datasets.type_names import TypeName, parse_type
+from warehouse.statistics.type_names import TypeName, parse_type
 
 _SCALARS = {
     "BOOLEAN": "sc:Boolean",

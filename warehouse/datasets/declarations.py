@@ -220,7 +220,7 @@ def _type_problems(spec: DatasetSpec, types: Mapping[str, str | None]) -> Iterab
             yield f"deduplicate.text: {spec.deduplicate.text.column!r} is of type {found}; it must be text"
     for name, kind in spec.drift.kinds.items():
         found = types.get(name)
-        possible = kinds_of(family_of(found)) if found is not None else ()
+        possible = kinds_of(family_of(found), found) if found is not None else ()
         if found is not None and kind not in possible:
             yield (
                 f"drift.columns.{name}.kind: a column of type {found} cannot be compared as {kind.value}; "

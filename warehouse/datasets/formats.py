@@ -13,9 +13,9 @@ from typing import Protocol
 
 from warehouse.datasets.columns import OutputColumn
 from warehouse.datasets.spec import DatasetSpec, Format
-from warehouse.datasets.type_names import TypeName, parse_type
 from warehouse.errors import ExportError, problem_list
 from warehouse.sql import Relation, identifier, literal
+from warehouse.statistics.type_names import TypeName, parse_type
 
 PARQUET_OPTIONS = (
     "format parquet, compression zstd, compression_level 1, write_bloom_filter false, dictionary_size_limit 10000"

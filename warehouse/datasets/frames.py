@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from warehouse.datasets.manifest import ColumnRecord
 from warehouse.datasets.spec import Format
-from warehouse.datasets.type_names import TypeName, parse_type
+from warehouse.statistics.type_names import TypeName, parse_type
 
 if TYPE_CHECKING:
     import polars

@@ -14,11 +14,11 @@ from warehouse.datasets.fingerprints import canonical_sql
 from warehouse.datasets.formats import escaped_sql, read_relation
 from warehouse.datasets.manifest import ColumnRecord, FileRecord
 from warehouse.datasets.pseudonyms import KEY_VARIABLE, load_key, pseudonym_sql, read_key
-from warehouse.datasets.type_names import parse_type
 from warehouse.datasets.versions import Version
 from warehouse.engine.base import Engine
 from warehouse.errors import QueryError, VersionError
 from warehouse.sql import Query, Relation, Step, identifier, literal
+from warehouse.statistics.type_names import parse_type
 
 _WANTED = "wanted_entity"
 

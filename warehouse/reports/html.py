@@ -13,7 +13,7 @@ from warehouse.checks.drift_result import ColumnDrift, DriftResult
 from warehouse.checks.drift_verdicts import Verdict
 from warehouse.checks.drift_words import number_text, share_text
 from warehouse.reports import charts
-from warehouse.statistics.kinds import Kind
+from warehouse.statistics.kinds import PRESENCE_KINDS, Kind
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -36,7 +36,7 @@ def drift_html(result: DriftResult) -> str:
 
 
 def _card(column: ColumnDrift, index: int) -> dict[str, Any]:
-    flat = column.kind in (Kind.CATEGORY, Kind.BOOLEAN, Kind.OTHER)
+    flat = column.kind in {Kind.CATEGORY, Kind.BOOLEAN, *PRESENCE_KINDS}
     return {
         "column": column,
         "id": f"c{index}",

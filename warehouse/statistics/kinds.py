@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from warehouse.statistics.type_names import TypeName, parse_type
+
 
 class Kind(StrEnum):
     """What a column's values are, for statistics."""
@@ -17,10 +19,22 @@ class Kind(StrEnum):
     """A date, a timestamp or a time of day."""
     TEXT = "text"
     """Long or ever new strings; compared by their length."""
+    LIST = "list"
+    """Compared by length and by elements."""
+    STRUCT = "struct"
+    """Compared field by field."""
+    MAP = "map"
+    """Compared by the number of keys, by keys and by values."""
+    EMBEDDING = "embedding"
+    """Vectors of real numbers, all of one length; compared by their centroids and norms."""
     OTHER = "other"
-    """Lists, structs, maps, blobs, intervals; only missing values are compared."""
+    """Blobs, intervals and what is of no known type; only missing values are compared."""
     IDENTIFIER = "identifier"
     """Different in every row, so two sets of rows never have alike values; left out."""
+
+
+PRESENCE_KINDS = frozenset({Kind.LIST, Kind.STRUCT, Kind.MAP, Kind.EMBEDDING, Kind.OTHER})
+"""Kinds whose own distribution is only missing or present; what is in the values are aspects of them."""
 
 
 class Family(StrEnum):
@@ -94,16 +108,39 @@ def common_family(left: Family, right: Family) -> Family | None:
     return None
 
 
-def kinds_of(family: Family) -> tuple[Kind, ...]:
-    """The kinds that a column of this family can be compared as; the first is the usual one."""
+def kinds_of(family: Family, type_name: str = "") -> tuple[Kind, ...]:
+    """The kinds that a column of this family, nested ones of this type, can be compared as; the usual one first.
+
+    A list of reals is an embedding only when all have one length, which its values tell.
+    """
     if is_numeric(family):
         return (Kind.NUMBER, Kind.DISCRETE, Kind.CATEGORY, Kind.IDENTIFIER)
+    if family is Family.OTHER:
+        return (*_nested_kinds(parse_type(type_name)), Kind.OTHER)
     return {
         Family.BOOLEAN: (Kind.BOOLEAN,),
         Family.TIMESTAMP: (Kind.TIME,),
         Family.CLOCK: (Kind.TIME,),
         Family.STRING: (Kind.CATEGORY, Kind.TEXT, Kind.IDENTIFIER),
-    }.get(family, (Kind.OTHER,))
+    }[family]
+
+
+def _nested_kinds(type_: TypeName) -> tuple[Kind, ...]:
+    if type_.members:
+        return (Kind.STRUCT,)
+    if type_.key is not None:
+        return (Kind.MAP,)
+    if type_.item is None:
+        return ()
+    if family_of(type_.item.name) is not Family.REAL:
+        return (Kind.LIST,)
+    return (Kind.EMBEDDING, Kind.LIST) if type_.length else (Kind.LIST, Kind.EMBEDDING)
+
+
+def common_kinds(family: Family, left_type: str, right_type: str) -> tuple[Kind, ...]:
+    """The kinds that a column can be compared as whose types on both sides belong to this family."""
+    other = kinds_of(family, right_type)
+    return tuple(kind for kind in kinds_of(family, left_type) if kind in other)
 
 
 def number_kind(*, distinct: int) -> Kind:

@@ -9,20 +9,22 @@ from warehouse.engine.base import Column, Engine
 from warehouse.sql import Relation
 from warehouse.statistics.bins import Bins, make_bins
 from warehouse.statistics.categories import Categories, category_counts
-from warehouse.statistics.cumulative import EXACT_ROWS, CumulativeGap, binned_gap, exact_gap
+from warehouse.statistics.cumulative import EXACT_ROWS, CumulativeGap
 from warehouse.statistics.kinds import (
     IDENTIFIER_SHARE,
     Family,
     Kind,
     common_family,
+    common_kinds,
     family_of,
-    kinds_of,
     may_identify,
     number_kind,
     string_kind,
 )
-from warehouse.statistics.profile import Histogram, Measured, Sketch, distinct_count, histograms, row_count, sketch
+from warehouse.statistics.nested_kinds import nested_kind
+from warehouse.statistics.profile import Histogram, Measured, Sketch, distinct_count, row_count, sketch
 from warehouse.statistics.sketches import Sketches
+from warehouse.statistics.number_facts import number_facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,8 @@ def compare_relations(
     """Facts of every column that both relations have, but for those in `skip`.
 
     Costs two scans per side for all columns together, and one of the single column for each category (counting its
-    values) and each number, time or text (sorting its values or lengths, up to `exact_rows` of them).
+    values). Up to `exact_rows` rows the second scan sorts the numbers, times and lengths of texts in memory, a few columns
+    at a time.
 
     `kinds` says what a column is instead of what its values look like, where its type can be that. `sketches` are those
     of a comparison before, so that a side which both share is not scanned again.
@@ -88,10 +91,16 @@ def compare_relations(
         left_rows, right_rows = sketches.row_count(left), sketches.row_count(right)
         left_sketches, right_sketches = sketches.of(left, measured), sketches.of(right, measured)
     said = kinds or {}
+
+    def types_of(name: str) -> tuple[str, str]:
+        return left_types[name].type, right_types[name].type
+
     found_kinds = {
         column.name: (
             said[column.name]
-            if said.get(column.name) in kinds_of(column.family)
+            if said.get(column.name) in common_kinds(column.family, *types_of(column.name))
+            else nested_kind(engine, left, right, column.name, *types_of(column.name))
+            if column.family is Family.OTHER
             else _kind(engine, left, column, left_sketches[column.name], right_sketches[column.name])
         )
         for column in measured
@@ -104,12 +113,23 @@ def compare_relations(
         and (cut := _bins(column, left_sketches[column.name], right_sketches[column.name]))
     }
     binned = [column for column in measured if column.name in bins]
-    edges = {name: cut.edges for name, cut in bins.items()}
-    left_histograms = histograms(engine, left, binned, edges)
-    right_histograms = histograms(engine, right, binned, edges)
+    numbers = number_facts(
+        engine,
+        left,
+        right,
+        binned,
+        bins,
+        row_count=left_rows + right_rows,
+        exact_rows=exact_rows,
+        counted=[name for name, kind in found_kinds.items() if kind is Kind.DISCRETE],
+    )
     pairs = []
     for column in measured:
         name = column.name
+        found = numbers.get(name)
+        categories = found.categories if found else None
+        if categories is None and found_kinds[name] in (Kind.BOOLEAN, Kind.CATEGORY, Kind.DISCRETE):
+            categories = category_counts(engine, left, right, column)
         pair = ColumnPair(
             name=name,
             left_type=left_types[name].type,
@@ -119,22 +139,10 @@ def compare_relations(
             left=left_sketches[name],
             right=right_sketches[name],
             bins=bins.get(name),
-            left_histogram=left_histograms.get(name),
-            right_histogram=right_histograms.get(name),
-            categories=(
-                category_counts(engine, left, right, column)
-                if found_kinds[name] in (Kind.BOOLEAN, Kind.CATEGORY, Kind.DISCRETE)
-                else None
-            ),
-            gap=_gap(
-                engine,
-                left,
-                right,
-                column,
-                bins.get(name),
-                (left_histograms.get(name), right_histograms.get(name)),
-                exact_rows,
-            ),
+            left_histogram=found.left if found else None,
+            right_histogram=found.right if found else None,
+            categories=categories,
+            gap=found.gap if found else None,
         )
         pairs.append(pair)
     return RelationPair(left_row_count=left_rows, right_row_count=right_rows, columns=tuple(pairs), left_out=left_out)
@@ -164,7 +172,6 @@ def _kind(engine: Engine, relation: Relation, column: Measured, left: Sketch, ri
     """The kind, by both samples; the left relation is asked again only when a column may identify its rows."""
     family = column.family
     fixed = {
-        Family.OTHER: Kind.OTHER,
         Family.BOOLEAN: Kind.BOOLEAN,
         Family.TIMESTAMP: Kind.TIME,
         Family.CLOCK: Kind.TIME,
@@ -202,22 +209,3 @@ def _bins(column: Measured, left: Sketch, right: Sketch) -> Bins | None:
         is_time=column.family is Family.TIMESTAMP,
         is_whole=column.family in (Family.INTEGER, Family.STRING),
     )
-
-
-def _gap(
-    engine: Engine,
-    left: Relation,
-    right: Relation,
-    column: Measured,
-    bins: Bins | None,
-    histograms_of_sides: tuple[Histogram | None, Histogram | None],
-    exact_rows: int,
-) -> CumulativeGap | None:
-    left_histogram, right_histogram = histograms_of_sides
-    if bins is None or not left_histogram or not left_histogram.moments:
-        return None
-    if not right_histogram or not right_histogram.moments:
-        return None
-    if left_histogram.moments.count + right_histogram.moments.count <= exact_rows:
-        return exact_gap(engine, left, right, column)
-    return binned_gap(bins, left_histogram, right_histogram)

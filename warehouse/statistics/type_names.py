@@ -20,6 +20,8 @@ class TypeName:
     """Of a list or array: its items' type; of a map: its values'."""
     key: TypeName | None = None
     """Of a map alone."""
+    length: int | None = None
+    """Of an array alone: how many items each has."""
     members: tuple[tuple[str, TypeName], ...] = ()
     """Of a struct alone."""
 
@@ -42,7 +44,7 @@ def parse_type(text: str) -> TypeName:
     """The type of this name: `STRUCT(a INTEGER, "b c" VARCHAR)[]`, say."""
     name = text.strip()
     if match := _LIST.fullmatch(name):
-        return TypeName(name=name, item=parse_type(match[1]))
+        return TypeName(name=name, item=parse_type(match[1]), length=int(match[2]) if match[2] else None)
     if match := _NESTED.fullmatch(name):
         parts = list(_parts(match[2]))
         if match[1].upper() == "STRUCT":
