@@ -81,8 +81,10 @@ class RelationBin:
     left_count: int
     right_count: int
     left_mean: float | None
-    """Share of the positive class, or mean of a numeric label; None without rows."""
+    """Share of the relation's `outcome`, or mean of a numeric label; None without rows."""
     right_mean: float | None
+    is_compared: bool = True
+    """False for a bin with too few rows on a side, and for many values together, whose mixture may differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +97,9 @@ class LabelRelation:
     classes, the correlation ratio for numbers."""
     right_dependence: float
     change: float
-    """Mean absolute change of P(label | feature), over the right's feature distribution, noise taken out: 0..1 for
-    classes, in standard deviations of the label for numbers."""
+    """Root of the mean squared change of P(label | feature) over the right's rows, noise taken out: of the share of a
+    class, 0..1 (for more than two, the root of half the classes' squared changes); in the left's standard deviations
+    for a number."""
     low: float
     high: float
     threshold: float
@@ -105,6 +108,12 @@ class LabelRelation:
     verdict: Verdict
     bins: tuple[RelationBin, ...]
     explanation: str
+    outcome: str = ""
+    """The class whose shares the bins tell: the one that changed most; empty for a numeric label, which has means."""
+    explained_by_label: float = 0.0
+    """How much of the squared change a change of the label in whole leads to expect in every bin, 0..1."""
+    compared_share: float = 1.0
+    """Of the right's labelled rows, those in bins that were compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ _TINY = 1e-300
 _PRECISION = 1e-15
 
 
-def chi_square_tail(statistic: float, degrees: int) -> float:
+def chi_square_tail(statistic: float, degrees: float) -> float:
     """P(a chi-square variable of `degrees` degrees of freedom is at least `statistic`), 0..1.
 
     The regularised upper incomplete gamma function Q(degrees / 2, statistic / 2): by its series below the mean and by
