@@ -133,6 +133,7 @@ class Segment:
 
     by: str
     value: str
+    """A range for a quarter of the numbers, `2013-01` for a month; `missing`, `NaN` or an infinity without a value."""
     left_row_count: int
     right_row_count: int
     verdict: Verdict
@@ -141,6 +142,8 @@ class Segment:
     drifted_count: int
     undecided_count: int
     stable_count: int
+    has_value: bool = True
+    """False for the rows whose value is missing, NaN or infinite."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
