@@ -94,10 +94,11 @@ class DriftReport:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """Those of all pairs; with several pairs, a column's finding says of which pair it is."""
+        """Those of all pairs and of the series; with several pairs, a column's finding says of which pair it is."""
+        over_time = self.series.findings if self.series is not None else ()
         if len(self.pairs) == 1:
-            return self.main.findings
-        return tuple(_of_pair(pair, finding) for pair in self.pairs for finding in pair.findings)
+            return (*self.main.findings, *over_time)
+        return (*(_of_pair(pair, finding) for pair in self.pairs for finding in pair.findings), *over_time)
 
 
 def _of_pair(pair: DriftPair, finding: Finding) -> Finding:
@@ -112,10 +113,15 @@ def report_of_pairs(subject: str, pairs: Sequence[DriftPair], *, series: DriftSe
     return DriftReport(
         subject=subject,
         pairs=tuple(pairs),
-        summary=tuple(_sentences(first, others)),
+        summary=(*_sentences(first, others), *(series.summary if series is not None else ())),
         severity=first.result.severity,
         series=series,
     )
+
+
+def report_of(result: DriftResult) -> DriftReport:
+    """The report on one comparison that nobody says more about."""
+    return report_of_pairs(result.subject, [DriftPair(result=result, purpose="")])
 
 
 def _sentences(first: DriftPair, others: Sequence[DriftPair]) -> Iterable[str]:
