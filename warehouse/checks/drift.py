@@ -8,18 +8,17 @@ into drift, and five hundred do not turn ignorance into health.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from warehouse.checks.drift_bars import bars_of, side_of, strangers_of
 from warehouse.checks.drift_effects import Evidence, find_effects
+from warehouse.checks.drift_measures import measures_of
 from warehouse.checks.drift_result import (
     ColumnDrift,
     Coverage,
     DriftResult,
     LeftOut,
-    Measures,
 )
 from warehouse.checks.drift_summary import summarise
 from warehouse.checks.drift_verdicts import Effect, Verdict
@@ -28,24 +27,16 @@ from warehouse.datasets.drift_rules import NO_RULES, DriftRules
 from warehouse.engine.base import Engine
 from warehouse.findings import Severity
 from warehouse.sql import Relation
-from warehouse.statistics.cells import cell_counts, distribution_cells
+from warehouse.statistics.cells import distribution_cells
 from warehouse.statistics.clusters import INDEPENDENT, clustering
-from warehouse.statistics.distance import (
-    largest_change,
-    measure_jensen_shannon,
-    population_stability_index,
-    standardised_mean_difference,
-    total_variation,
-)
 from warehouse.statistics.kinds import Family, Kind
 from warehouse.statistics.pair import ColumnPair, RelationPair, compare_relations
 from warehouse.statistics.profile import Measured, row_count, sketch
-from warehouse.statistics.significance import benjamini_hochberg, kolmogorov_tail
+from warehouse.statistics.significance import benjamini_hochberg
 from warehouse.statistics.sketches import Sketches
 
 SIGNIFICANT = 0.05
 """Largest share of false alarms among the columns called drifted, in expectation, should nothing differ."""
-MICROSECONDS_PER_DAY = 86_400e6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,7 +241,7 @@ def _column(
     if pair.categories is not None and pair.kind is not Kind.BOOLEAN:
         new, vanished = strangers_of(pair.categories, left_rows=left.row_count, right_rows=right.row_count)
     bars = bars_of(pair)
-    measures = _measures(evidence) if effects else None
+    measures = measures_of(evidence) if effects else None
     rank = list(Verdict)
     verdict = min((effect.verdict for effect in effects), key=rank.index, default=Verdict.UNDECIDED)
     leading = min(effects, key=lambda e: (rank.index(e.verdict), -e.value / e.threshold), default=None)
@@ -282,47 +273,6 @@ def _column(
         new=new,
         vanished=vanished,
         bars=bars,
-    )
-
-
-def _measures(evidence: Evidence) -> Measures:
-    pair = evidence.pair
-    left_counts, right_counts = cell_counts(evidence.cells)
-    measured = measure_jensen_shannon(*evidence.independent_counts)
-    n, m = pair.left.row_count, pair.right.row_count
-    gap = pair.gap
-    left = pair.left_histogram.moments if pair.left_histogram else None
-    right = pair.right_histogram.moments if pair.right_histogram else None
-    unit = MICROSECONDS_PER_DAY if pair.kind is Kind.TIME else 1.0
-    deviation = math.sqrt(left.variance) if left is not None else 0.0
-    return Measures(
-        jensen_shannon=measured.distance,
-        noise_floor=measured.noise_floor,
-        population_stability_index=population_stability_index(left_counts, right_counts),
-        total_variation=total_variation(left_counts, right_counts),
-        largest_change=largest_change(left_counts, right_counts),
-        missing_change=pair.right.missing_count / m - pair.left.missing_count / n,
-        kolmogorov_smirnov=gap.kolmogorov_smirnov if gap else None,
-        kolmogorov_smirnov_error=gap.kolmogorov_smirnov_error if gap else None,
-        kolmogorov_smirnov_p_value=(
-            kolmogorov_tail(
-                gap.kolmogorov_smirnov,
-                pair.left.finite_count / evidence.left.design_effect,
-                pair.right.finite_count / evidence.right.design_effect,
-            )
-            if gap
-            else None
-        ),
-        left_design_effect=evidence.left.design_effect,
-        right_design_effect=evidence.right.design_effect,
-        wasserstein=gap.wasserstein / unit if gap else None,
-        wasserstein_error=gap.wasserstein_error / unit if gap else None,
-        wasserstein_normalised=gap.wasserstein / deviation if gap and deviation else None,
-        standardised_mean_difference=(
-            standardised_mean_difference(left.mean, right.mean, left.variance, right.variance)
-            if left is not None and right is not None
-            else None
-        ),
     )
 
 

@@ -35,18 +35,36 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measures:
-    """Distances between both sides; None where one does not apply to the kind or a side has no value."""
+    """Distances between both sides; None where one does not apply to the kind or a side has no value.
+
+    Each `..._floor` is what its measure is expected to be without any drift, from rows and bins alone, and `..._low` to
+    `..._high` hold the truth 95 times in 100 or more. Rows that come in groups count as fewer there.
+    """
 
     jensen_shannon: float
     """As measured, noise included, 0..1."""
     noise_floor: float
     """What Jensen-Shannon is expected to be without any drift, from rows and cells alone."""
     population_stability_index: float
+    population_stability_index_floor: float
+    population_stability_index_low: float
+    """Of the PSI without its noise, so the measured one may lie above the interval."""
+    population_stability_index_high: float
     total_variation: float
+    total_variation_floor: float
+    total_variation_low: float
+    total_variation_high: float
     largest_change: float
     """Of one cell's share."""
+    largest_change_floor: float
+    largest_change_low: float
+    largest_change_high: float
     missing_change: float
     """Right share of missing values minus left share."""
+    missing_change_floor: float
+    """Of its size."""
+    missing_change_low: float
+    missing_change_high: float
     left_design_effect: float = 1.0
     """How many of the left's rows count as one independent row, when rows come in groups."""
     right_design_effect: float = 1.0
@@ -54,12 +72,34 @@ class Measures:
     kolmogorov_smirnov_error: float | None = None
     """How much larger it may be at most; 0 when all rows were sorted."""
     kolmogorov_smirnov_p_value: float | None = None
+    kolmogorov_smirnov_floor: float | None = None
+    """Of values that never repeat; lower where they do."""
+    kolmogorov_smirnov_low: float | None = None
+    kolmogorov_smirnov_high: float | None = None
     wasserstein: float | None = None
     """In the column's unit; days for times, characters for text."""
     wasserstein_error: float | None = None
+    wasserstein_floor: float | None = None
+    wasserstein_low: float | None = None
+    wasserstein_high: float | None = None
     wasserstein_normalised: float | None = None
     """In standard deviations of the left side."""
+    wasserstein_normalised_floor: float | None = None
     standardised_mean_difference: float | None = None
+    standardised_mean_difference_floor: float | None = None
+    """Of its size."""
+    standardised_mean_difference_low: float | None = None
+    standardised_mean_difference_high: float | None = None
+    below_minimum_share: float | None = None
+    """Right finite values smaller than all left ones, as a share of the right's."""
+    above_maximum_share: float | None = None
+    """Larger than all left ones."""
+    below_usual_share: float | None = None
+    """Right finite values below the left's 0.1 % quantile (of its sample); 0.001 is to be expected."""
+    above_usual_share: float | None = None
+    """Above the left's 99.9 % quantile."""
+    outside_floor: float | None = None
+    """Share of right values to expect outside the left's range without any drift, below and above together."""
 
 
 class Role(StrEnum):

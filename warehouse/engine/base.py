@@ -40,6 +40,14 @@ class Engine(Protocol):
         """
         ...
 
+    def number_columns(self, query: Query) -> list[npt.NDArray[np.float64]]:
+        """The result's columns, all of doubles without nulls, each as an array that the caller may change.
+
+        Raises:
+            QueryError: the engine refused it.
+        """
+        ...
+
     def batches(self, query: Query, *, row_count: int) -> pyarrow.RecordBatchReader:
         """The rows of the result in their order, in record batches of about `row_count` rows, read as they are asked.
 

@@ -35,6 +35,12 @@ class LocalEngine:
         (column,) = self._run(query).fetchnumpy().values()
         return np.asarray(column, dtype=np.float64)
 
+    def number_columns(self, query: Query) -> list[npt.NDArray[np.float64]]:
+        """The result's columns, all of doubles without nulls, each as an array that the caller may change."""
+        import numpy as np
+
+        return [np.require(column, np.float64, ["W"]) for column in self._run(query).fetchnumpy().values()]
+
     def batches(self, query: Query, *, row_count: int) -> pyarrow.RecordBatchReader:
         """The rows of the result in their order, in record batches of about `row_count` rows, read when asked."""
         import duckdb

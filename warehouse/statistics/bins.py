@@ -15,7 +15,9 @@ from itertools import pairwise
 
 BAR_COUNT = 24
 """About how many bars a chart has."""
-QUANTILE_LEVELS = tuple(index / 200 for index in range(201))
+USUAL_LEVELS = (0.001, 0.999)
+"""Values between these quantiles are usual."""
+QUANTILE_LEVELS = tuple(sorted({index / 200 for index in range(201)} | set(USUAL_LEVELS)))
 """Quantiles of the sample that become fine edges."""
 
 _SECOND = 1_000_000
@@ -59,10 +61,14 @@ def make_bins(
     low, high = _window([side for side in quantiles if side], lowest, highest)
     bounds = time_bounds(low, high) if is_time else round_bounds(low, high, is_whole=is_whole)
     edges = {_below(bound) for bound in bounds} | {highest}
+    for smallest, largest in extremes:
+        # So that rows beyond the range of one side can be counted.
+        edges |= {_below(smallest), largest}
     for side in quantiles:
         # A value that fills several quantiles is an atom (a default, a zero): it gets a bin of its own.
         atoms = {value for value, following in pairwise(side) if value == following}
         edges |= set(side) | {_below(atom) for atom in atoms}
+        edges |= {_below(value) for level, value in zip(QUANTILE_LEVELS, side, strict=True) if level == USUAL_LEVELS[0]}
     kept = sorted(edge for edge in edges if lowest <= edge <= highest)
     return Bins(edges=tuple(kept), bounds=tuple(bounds), lowest=lowest)
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step
 from warehouse.statistics.profile import Measured
@@ -159,4 +162,36 @@ def category_counts(engine: Engine, left: Relation, right: Relation, column: Mea
         vanished_rows=int(totals["vanished_rows"] or 0),
         left_singletons=totals["left_singletons"],
         left_pairs=totals["left_pairs"],
+    )
+
+
+def categories_of_counts(
+    values: npt.NDArray[np.float64], left_counts: npt.NDArray[np.int64], right_counts: npt.NDArray[np.int64]
+) -> Categories:
+    """The same from rising numbers and how many rows of either side have each; every number is on one side at least."""
+    # Stable, so that of equal counts the smaller value comes first.
+    order = np.argsort(-(left_counts + right_counts), kind="stable")
+    values, left_counts, right_counts = values[order], left_counts[order], right_counts[order]
+    new, vanished = np.flatnonzero(left_counts == 0), np.flatnonzero(right_counts == 0)
+
+    def named(places: npt.NDArray[np.int64], most: int) -> tuple[Category, ...]:
+        places = places[:most]
+        rows = zip(values[places].tolist(), left_counts[places].tolist(), right_counts[places].tolist(), strict=True)
+        return tuple(Category(*row) for row in rows)
+
+    return Categories(
+        listed=named(np.arange(len(values)), LISTED_CATEGORIES),
+        other_left_count=int(left_counts[LISTED_CATEGORIES:].sum()),
+        other_right_count=int(right_counts[LISTED_CATEGORIES:].sum()),
+        other_distinct=max(0, len(values) - LISTED_CATEGORIES),
+        left_distinct=int((left_counts > 0).sum()),
+        right_distinct=int((right_counts > 0).sum()),
+        new=named(new, LISTED_STRANGERS),
+        new_distinct=len(new),
+        new_rows=int(right_counts[new].sum()),
+        vanished=named(vanished, LISTED_STRANGERS),
+        vanished_distinct=len(vanished),
+        vanished_rows=int(left_counts[vanished].sum()),
+        left_singletons=int((left_counts == 1).sum()),
+        left_pairs=int((left_counts == 2).sum()),
     )

@@ -6,14 +6,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from warehouse.engine.base import Engine
-from warehouse.sql import Query, Relation, Step
 from warehouse.statistics.bins import Bins
-from warehouse.statistics.distance import cumulative_gaps, kolmogorov_smirnov_binned, wasserstein_binned
-from warehouse.statistics.profile import Histogram, Measured
+from warehouse.statistics.distance import (
+    Counts,
+    kolmogorov_smirnov_binned,
+    kolmogorov_smirnov_sorted,
+    wasserstein_binned,
+    wasserstein_sorted,
+)
+from warehouse.statistics.noise import spread_binned, spread_sorted
+from warehouse.statistics.profile import Histogram
 
 EXACT_ROWS = 5_000_000
-"""Up to this many values on both sides together, all are sorted in memory (200 MB); beyond, some 400 bins are used."""
+"""Up to this many rows on both sides together, all values are sorted in memory; beyond, some 400 bins are used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,34 +33,35 @@ class CumulativeGap:
     """Area between them (W1): the mean distance a value has to move, in the values' unit."""
     wasserstein_error: float
     """How wrong that may be at most, either way."""
+    left_spread: float
+    """Area under sqrt(F (1 - F)), F being the left's cumulative shares, in the values' unit: what noise makes of W1."""
+    right_spread: float
 
 
-def finite_values_sql(relation: Relation, column: Measured) -> Query:
-    """One row per finite value: `value`, a double."""
-    number = column.finite_sql
-    return Query.of(
-        Step("finite_values", f"select {number} as value from {relation.sql} where {number} is not null"),
-    )
-
-
-def exact_gap(engine: Engine, left: Relation, right: Relation, column: Measured) -> CumulativeGap:
-    """The gap over all rows; each side has a finite value. Reads the column into memory, 8 bytes per value."""
-    statistic, area = cumulative_gaps(
-        engine.numbers(finite_values_sql(left, column)), engine.numbers(finite_values_sql(right, column))
-    )
+def sorted_gap(left: Counts, right: Counts) -> CumulativeGap:
+    """The gap of two rising sets of finite values, neither empty; exact."""
     return CumulativeGap(
-        kolmogorov_smirnov=statistic, kolmogorov_smirnov_error=0.0, wasserstein=area, wasserstein_error=0.0
+        kolmogorov_smirnov=kolmogorov_smirnov_sorted(left, right),
+        kolmogorov_smirnov_error=0.0,
+        wasserstein=wasserstein_sorted(left, right),
+        wasserstein_error=0.0,
+        left_spread=spread_sorted(left),
+        right_spread=spread_sorted(right),
     )
 
 
 def binned_gap(bins: Bins, left: Histogram, right: Histogram) -> CumulativeGap:
     """The gap from fine bins, with its error; each side has a finite value, and no row is read."""
     left_counts, right_counts = np.array(left.counts, dtype=np.float64), np.array(right.counts, dtype=np.float64)
+    # Half widths, so that the widest of ranges do not overflow.
+    widths = np.diff(np.array([bins.lowest, *bins.edges]) / 2)
     statistic, error = kolmogorov_smirnov_binned(left_counts, right_counts)
-    area, area_error = wasserstein_binned(left_counts, right_counts, np.diff(np.array([bins.lowest, *bins.edges])))
+    area, area_error = wasserstein_binned(left_counts, right_counts, widths)
     return CumulativeGap(
         kolmogorov_smirnov=statistic,
         kolmogorov_smirnov_error=error,
-        wasserstein=area,
-        wasserstein_error=area_error,
+        wasserstein=2 * area,
+        wasserstein_error=2 * area_error,
+        left_spread=2 * spread_binned(left_counts, widths),
+        right_spread=2 * spread_binned(right_counts, widths),
     )

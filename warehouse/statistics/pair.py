@@ -22,9 +22,9 @@ from warehouse.statistics.kinds import (
     string_kind,
 )
 from warehouse.statistics.nested_kinds import nested_kind
+from warehouse.statistics.number_facts import number_facts
 from warehouse.statistics.profile import Histogram, Measured, Sketch, distinct_count, row_count, sketch
 from warehouse.statistics.sketches import Sketches
-from warehouse.statistics.number_facts import number_facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +71,7 @@ def compare_relations(
     """Facts of every column that both relations have, but for those in `skip`.
 
     Costs two scans per side for all columns together, and one of the single column for each category (counting its
-    values). Up to `exact_rows` rows the second scan sorts the numbers, times and lengths of texts in memory, a few columns
-    at a time.
+    values). Up to `exact_rows` rows, numbers, times and lengths of texts are sorted in memory, a few columns at a time.
 
     `kinds` says what a column is instead of what its values look like, where its type can be that. `sketches` are those
     of a comparison before, so that a side which both share is not scanned again.
