@@ -237,7 +237,8 @@ def _placement(engine: Engine, spec: DatasetSpec, facts: TableFacts) -> Placemen
     indexes = [*range(len(spec.subsets)), None] if spec.subsets else []
     return Placement(
         row_counts=row_counts,
-        dropped={reason: count for reason, count in sorted(counts.items()) if reason not in SPLITS},
+        # Whatever lies in none of these splits, so that the two together are always all rows.
+        dropped={reason: count for reason, count in sorted(counts.items()) if reason not in row_counts},
         first_row=facts.first_row,
         train_parts=tuple(
             Part(split="train", subset=None if i is None else spec.subsets[i], row_count=parts[i])
