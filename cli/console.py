@@ -80,6 +80,11 @@ def _safe(text: str) -> str:
     return "".join(char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
+def print_text(text: str) -> None:
+    """Text of many lines that is the result, Markdown say: not wrapped, not coloured."""
+    sys.stdout.write(_safe(text))
+
+
 def print_json(result: object) -> None:
     """The result as JSON with the dataclass's field names; non-finite numbers become null."""
     sys.stdout.write(json.dumps(plain(result), indent=2, ensure_ascii=False, allow_nan=False) + "\n")

@@ -1,64 +1,224 @@
-"""`drift`: how two splits of a dataset differ."""
+"""`drift`: how two sets of rows differ."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from uuid import uuid4
 
 import typer
 
+from warehouse.errors import ProjectError, suggestion
 from warehouse.findings import Severity
 from warehouse.project import Project
 
 from .. import console
 
+if TYPE_CHECKING:
+    from warehouse.checks.drift_report import DriftReport
+    from warehouse.checks.drift_rows import Question
+    from warehouse.datasets.named_rows import NamedRows
+    from warehouse.engine.local import LocalEngine
+
 SHOWN_COLUMNS = 10
+PERIODS = ("day", "week", "month")
 
 
 def drift(
     context: typer.Context,
-    reference: Annotated[str, typer.Argument(help="A dataset, late_arrivals, or one version, late_arrivals@1.0.0.")],
-    left: Annotated[str, typer.Option(help="The split to compare with.")] = "train",
-    right: Annotated[str, typer.Option(help="The split in question.")] = "test",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    baseline: Annotated[
+        str,
+        typer.Argument(
+            metavar="A",
+            help="What to compare with: a dataset, a version late_arrivals@1.0.0, a split late_arrivals@1.0.0:train, "
+            "a table marts.fct_flights, files 'data/*.parquet' (also CSV, JSON lines).",
+        ),
+    ],
+    rows: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="B",
+            help="The rows in question, named alike, or @build: today's table of the dataset's model. "
+            "Left out: A's own splits.",
+        ),
+    ] = None,
+    left: Annotated[str | None, typer.Option(help="One pair of splits only: the split to compare with.")] = None,
+    right: Annotated[str | None, typer.Option(help="One pair of splits only: the split in question.")] = None,
+    by: Annotated[list[str] | None, typer.Option(help="Also compare within each value of this column.")] = None,
+    over: Annotated[
+        str | None, typer.Option(help="Also compare every day, week or month of B; today's table without B.")
+    ] = None,
+    together: Annotated[
+        bool | None,
+        typer.Option(
+            "--together/--no-together",
+            help="Whether a classifier tells both sides apart by all columns; on when scikit-learn is installed.",
+            show_default=False,
+        ),
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="The column to predict, of tables and files.")] = None,
+    time: Annotated[str | None, typer.Option(help="The column that says when a row happened.")] = None,
+    group: Annotated[list[str] | None, typer.Option(help="A column whose values bind rows together.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the report as Markdown.")] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="Write the report here alone: .html, .json or .md.", dir_okay=False)
+    ] = None,
     fail_on: Annotated[
         Severity, typer.Option(help="Exit with 1 when a finding is at least this severe.")
     ] = Severity.CRITICAL,
 ) -> None:
-    """Compare two splits of a dataset column by column and write the report into its version.
+    """Compare the splits of a dataset, two versions, or any two sets of rows, and write a report.
 
-    Example: warehouse drift late_arrivals --left train --right dev
+    Example: warehouse drift late_arrivals@1.0.0 @build
     """
-    from warehouse.checks.drift_splits import compare_splits, report_stem
-    from warehouse.datasets.versions import find_version
-    from warehouse.engine.local import LocalEngine
-    from warehouse.reports.drift_json import drift_document, drift_json
-    from warehouse.reports.html import drift_html
-    from warehouse.reports.text import DRIFT_HEADERS, DRIFT_RIGHT, drift_rest, drift_rows
-    from warehouse.storage import connect, write_file
+    from warehouse.checks.drift_pairs import Beyond
+    from warehouse.checks.drift_rows import Question
+    from warehouse.statistics.coded import Every
 
+    if over is not None and over not in PERIODS:
+        raise ProjectError(f"--over must be one of {', '.join(PERIODS)}, not {over!r}; {suggestion(over, PERIODS)}")
+    if output is not None and output.suffix not in _WRITERS:
+        raise ProjectError(f"--output must end in {', '.join(_WRITERS)}, not {output.name!r}")
+    question = Question(
+        label=label,
+        time=time,
+        groups=tuple(group or ()),
+        every=Every(over) if over else None,
+        beyond=Beyond(together=together, by=tuple(by or ())),
+    )
     project = Project.find(context.obj)
-    version = find_version(project, reference)
+    if rows is None and over is None:
+        report, stem = _own_report(project, baseline, left=left, right=right, question=question)
+    elif left is not None or right is not None:
+        raise ProjectError(
+            f"--left and --right choose splits of one version; of two, say which: warehouse drift {baseline}:test ..."
+        )
+    else:
+        report, stem = _report_of_two(project, baseline, rows or "@build", question)
+    paths = (
+        [output] if output is not None else [stem.with_name(f"{stem.name}{suffix}") for suffix in (".json", ".html")]
+    )
+    for path in paths:
+        _write(path, report)
+    if as_json:
+        from warehouse.reports.drift_json import drift_document
+
+        console.print_json(drift_document(report))
+    elif as_markdown:
+        from warehouse.reports.markdown import drift_markdown
+
+        console.print_text(drift_markdown(report))
+    else:
+        _print(report)
+        console.print_line(f"report: {project.relative(paths[-1])}")
+    order = list(Severity)
+    if any(order.index(finding.severity) <= order.index(fail_on) for finding in report.findings):
+        raise typer.Exit(1)
+
+
+def _own_report(
+    project: Project, reference: str, *, left: str | None, right: str | None, question: Question
+) -> tuple[DriftReport, Path]:
+    """The report on a version's own splits, and where it belongs."""
+    from warehouse.checks.drift_splits import report_of_version, report_stem
+    from warehouse.datasets.named_rows import find_rows
+
+    found = find_rows(project, reference)
+    version = found.version
+    if version is None or found.split is not None:
+        raise ProjectError(f"compare {reference} with what? for example: warehouse drift {reference} @build")
+    if question.label or question.time or question.groups:
+        raise ProjectError(
+            f"--label, --time and --group are for tables and files; {version.name} declares its own\n"
+            "  see: warehouse show " + version.reference
+        )
+    with _engine(project, None) as engine:
+        report = report_of_version(engine, version, left=left, right=right, beyond=question.beyond)
+    named = (left or "train", right or "test") if left or right else None
+    return report, version.reports_path / report_stem(named)
+
+
+def _report_of_two(project: Project, left: str, right: str, question: Question) -> tuple[DriftReport, Path]:
+    from warehouse.checks.drift_rows import report_of_rows, slug
+    from warehouse.checks.drift_splits import report_stem
+    from warehouse.datasets.named_rows import find_pair
+
+    first, second = find_pair(project, left, right)
+    with _engine(project, first if first.build else second) as engine:
+        report = report_of_rows(engine, first, second, question)
+    if first.version and second.version and first.version.path == second.version.path and first.split and second.split:
+        return report, first.version.reports_path / report_stem((first.split, second.split))
+    return report, project.reports_path / "drift" / slug(first.name, second.name)
+
+
+@contextmanager
+def _engine(project: Project, rows: NamedRows | None) -> Iterator[LocalEngine]:
+    """An engine that only reads, open on the build that has the rows if they are a table."""
+    from warehouse.engine.local import LocalEngine
+    from warehouse.storage import connect
+
     settings = project.settings
+    build = rows.build if rows is not None else None
+    # Two processes that share a folder for what does not fit into memory overwrite each other's files.
+    spill = project.temporary_path / f"drift-{uuid4().hex}"
     with connect(
-        None,
+        build.database_path if build else None,
         memory_limit=settings.memory_limit,
         threads=settings.threads,
-        temporary_path=project.temporary_path,
+        temporary_path=spill,
     ) as connection:
-        result = compare_splits(LocalEngine(connection), version, left=left, right=right)
-    stem = version.reports_path / report_stem(left=left, right=right)
-    write_file(stem.with_name(f"{stem.name}.json"), drift_json(result))
-    write_file(stem.with_name(f"{stem.name}.html"), drift_html(result))
-    if as_json:
-        console.print_json(drift_document(result))
-    else:
-        for sentence in result.summary:
-            console.print_line(sentence)
-        console.print_table(DRIFT_HEADERS, drift_rows(result, limit=SHOWN_COLUMNS), right=DRIFT_RIGHT)
-        rest = drift_rest(result, limit=SHOWN_COLUMNS)
-        if rest:
-            console.print_line(rest)
-        console.print_line(f"report: {project.relative(stem.with_name(f'{stem.name}.html'))}")
-    order = list(Severity)
-    if any(order.index(finding.severity) <= order.index(fail_on) for finding in result.findings):
-        raise typer.Exit(1)
+        yield LocalEngine(connection)
+
+
+def _html(report: DriftReport) -> str:
+    from warehouse.reports.html import drift_html
+
+    return drift_html(report)
+
+
+def _json(report: DriftReport) -> str:
+    from warehouse.reports.drift_json import drift_json
+
+    return drift_json(report)
+
+
+def _markdown(report: DriftReport) -> str:
+    from warehouse.reports.markdown import drift_markdown
+
+    return drift_markdown(report)
+
+
+_WRITERS: dict[str, Callable[[DriftReport], str]] = {".html": _html, ".json": _json, ".md": _markdown}
+
+
+def _write(path: Path, report: DriftReport) -> None:
+    from warehouse.storage import write_file
+
+    write_file(path, _WRITERS[path.suffix](report))
+
+
+def _print(report: DriftReport) -> None:
+    from warehouse.reports.text import (
+        DRIFT_HEADERS,
+        DRIFT_RIGHT,
+        PAIR_HEADERS,
+        PAIR_RIGHT,
+        drift_rest,
+        drift_rows,
+        pair_rows,
+    )
+
+    for sentence in report.summary:
+        console.print_line(sentence)
+    result = report.main.result
+    console.print_table(DRIFT_HEADERS, drift_rows(result, limit=SHOWN_COLUMNS), right=DRIFT_RIGHT)
+    rest = drift_rest(result, limit=SHOWN_COLUMNS)
+    if rest:
+        console.print_line(rest)
+    if len(report.pairs) > 1:
+        console.print_table(PAIR_HEADERS, pair_rows(report), right=PAIR_RIGHT)
+    for note in report.main.notes:
+        console.print_line(note)

@@ -58,7 +58,8 @@ def test_the_report_is_written_and_the_worst_columns_are_printed(
     assert outcome.out.splitlines()[-1] == "report: var/datasets/late/1.0.0/reports/drift.html"
     document = json.loads((reports / "drift.json").read_text())
     assert document["subject"] == "late@1.0.0"
-    assert {entry["name"] for entry in document["left_out"]} == {"id", "happened_at"}
+    assert [pair["title"] for pair in document["pairs"]] == ["train to test", "dev to test"]
+    assert {entry["name"] for entry in document["pairs"][0]["result"]["left_out"]} == {"id", "happened_at"}
     assert "<!doctype html>" in (reports / "drift.html").read_text()[:20]
 
 
@@ -80,7 +81,9 @@ def test_other_pairs_have_files_of_their_own(exported: Callable[..., Path], run:
 
     outcome = run("drift", "late@1.0.0", "--left", "dev", "--right", "test", "--json")
 
-    assert json.loads(outcome.out)["left_name"] == "dev"
+    (pair,) = json.loads(outcome.out)["pairs"]
+    assert pair["title"] == "dev to test"
+    assert pair["expected_alike"]
     assert (reports / "drift-dev-test.html").is_file()
     assert not (reports / "drift.html").exists()
 
@@ -89,8 +92,27 @@ def test_other_pairs_have_files_of_their_own(exported: Callable[..., Path], run:
     ("words", "message"),
     [
         (("late", "--right", "tset"), "has no split 'tset'; did you mean 'test'?"),
-        (("lat",), "dataset 'lat' has no version; did you mean 'late'?"),
+        (("lat",), "'lat' is neither a dataset with a version, nor a table of the published build, nor files"),
+        (("lat",), "did you mean 'late'?"),
         (("late@9.0.0",), "has no version or tag '9.0.0'"),
+        (("late:test",), "compare late:test with what? for example: warehouse drift late:test @build"),
+        (("late:tset", "@build"), "late@1.0.0 has no split 'tset'; did you mean 'test'?"),
+        (("late:", "@build"), "'late:' names no split; late@1.0.0 has train, dev, test"),
+        (("late", "@biuld"), "'@biuld' names nothing; did you mean '@build'?"),
+        (("@build", "@build"), "@build cannot be compared with itself"),
+        (("@build", "examples"), "@build is the table of a dataset's model, and neither side names a dataset"),
+        (("late", "nothing*.parquet"), "no file matches 'nothing*.parquet'"),
+        (("late", "s3://bucket/x.parquet"), "is an address, and only local files are read"),
+        (("late", "models/x.txt"), "no file matches 'models/x.txt'"),
+        (("late", "var"), "'var' is a folder and no dataset version"),
+        (("late", "dbt_project.yml", "--output", "x.html"), "nor files"),
+        (("late", "./dbt_project.yml"), "'./dbt_project.yml' is of no kind that is read"),
+        (("late", "@build", "--left", "dev"), "--left and --right choose splits of one version"),
+        (("late", "@build", "--label", "late"), "--label late: late@1.0.0 and examples today has no such column"),
+        (("late", "@build", "--by", "seasn"), "did you mean 'season'?"),
+        (("late", "--label", "is_late"), "--label, --time and --group are for tables and files"),
+        (("late", "--over", "wek"), "--over must be one of day, week, month, not 'wek'; did you mean 'week'?"),
+        (("late", "--output", "x.pdf"), "--output must end in .html, .json, .md, not 'x.pdf'"),
     ],
 )
 def test_a_wrong_name_is_said_and_nothing_is_written(
@@ -103,3 +125,121 @@ def test_a_wrong_name_is_said_and_nothing_is_written(
     assert outcome.code == 2
     assert message in outcome.err
     assert not list(reports.glob("drift*"))
+
+
+def reports_on(outcome: Any) -> dict[str, Any]:
+    assert outcome.code == 0, outcome.err
+    document: dict[str, Any] = json.loads(outcome.out)
+    return document
+
+
+def drifted(document: dict[str, Any], index: int = 0) -> list[str]:
+    columns = document["pairs"][index]["result"]["columns"]
+    return [column["name"] for column in columns if column["verdict"] == "drifted"]
+
+
+def test_a_version_is_compared_with_the_table_it_was_made_from(
+    exported: Callable[..., Path], run: Callable[..., Any]
+) -> None:
+    exported(columns={"exclude": ["season"]})
+
+    document = reports_on(run("drift", "late@1.0.0", "@build", "--no-together", "--json"))
+
+    (pair,) = document["pairs"]
+    assert pair["title"] == "late@1.0.0 to examples today"
+    assert drifted(document) == []
+    assert {entry["name"]: entry["reason"] for entry in pair["result"]["left_out"]} == {
+        "id": "part of the key, different in every row",
+        "season": "not part of the dataset",
+    }
+    (report,) = Path("var/reports/drift").glob("*.html")
+    assert report.name.startswith("late@1.0.0-to-examples-today-")
+
+
+def test_rows_that_changed_since_the_export_drift(
+    exported: Callable[..., Path], run: Callable[..., Any], tmp_path: Path
+) -> None:
+    exported()
+    fake = fake_builds.Fake(tmp_path / "project")
+    fake.count = 1
+    fake.build(DATASET, rows=ROWS.replace("/ 10 as distance", "/ 5 as distance"))
+
+    document = reports_on(run("drift", "@build", "late:train", "--json"))
+
+    assert document["pairs"][0]["title"] == "examples today to train of late@1.0.0"
+    assert "distance" in drifted(document)
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv", ".csv.gz", ".jsonl", ".ndjson.gz"])
+def test_files_are_compared_by_pattern(
+    exported: Callable[..., Path], run: Callable[..., Any], ending: str, tmp_path: Path
+) -> None:
+    import duckdb
+
+    exported()
+    folder = tmp_path / "it's [here]"
+    folder.mkdir()
+    options = {"parquet": "format parquet", "csv": "format csv, header"}.get(ending.split(".")[1], "format json")
+    if ending.endswith(".gz"):
+        options += ", compression gzip"
+    for index, season in enumerate(("winter", "summer")):
+        path = str(folder / f"part-{index}{ending}").replace("'", "''")
+        duckdb.sql(f"copy (from ({ROWS}) where season = '{season}') to '{path}' ({options})")
+    pattern = str(folder).replace("[", "[[]") + f"/part-*{ending}"
+
+    same = reports_on(run("drift", "examples", pattern, "--label", "is_late", "--json", "--no-together"))
+    winter = reports_on(run("drift", str(folder / f"part-1{ending}"), str(folder / f"part-0{ending}"), "--json"))
+
+    assert drifted(same) == []
+    assert same["pairs"][0]["result"]["left_row_count"] == same["pairs"][0]["result"]["right_row_count"] == 8000
+    assert "season" in drifted(winter)
+
+
+def test_a_damaged_file_is_one_clear_error(exported: Callable[..., Path], run: Callable[..., Any]) -> None:
+    exported()
+    Path("broken.parquet").write_text("nothing of the kind")
+
+    outcome = run("drift", "late", "broken.parquet")
+
+    assert outcome.code == 2
+    assert outcome.err.startswith("error: cannot read broken.parquet: ")
+
+
+def test_two_versions_are_compared_split_by_split(
+    exported: Callable[..., Path], run: Callable[..., Any], tmp_path: Path
+) -> None:
+    exported()
+    fake = fake_builds.Fake(tmp_path / "project")
+    fake.count = 1
+    fake.build(DATASET, rows=ROWS.replace("(hash(i) % 1000) / 10", "(hash(i) % 1000) / 5"))
+    assert run("export", "late").code == 0
+
+    document = reports_on(run("drift", "late@1.0.0", "late@newest", "--json"))
+
+    assert [pair["title"].split(" of ")[0] for pair in document["pairs"]] == ["train", "dev", "test"]
+    assert drifted(document) == ["distance"]
+    one = reports_on(run("drift", "late@1.0.0:dev", "late@newest", "--json"))
+    assert [pair["title"].split(" of ")[0] for pair in one["pairs"]] == ["dev"]
+
+
+def test_output_is_the_only_file_that_is_written(exported: Callable[..., Path], run: Callable[..., Any]) -> None:
+    reports = exported()
+
+    for suffix in ("html", "json", "md"):
+        assert run("drift", "late", "--output", f"out/report.{suffix}").code == 0
+
+    assert sorted(path.name for path in Path("out").iterdir()) == ["report.html", "report.json", "report.md"]
+    assert not list(reports.glob("drift*"))
+
+
+def test_rows_are_read_and_nothing_in_the_warehouse_changes(
+    exported: Callable[..., Path], run: Callable[..., Any]
+) -> None:
+    exported()
+    (database,) = Path("var/warehouse/builds").glob("*/warehouse.duckdb")
+    before = database.read_bytes()
+
+    assert run("drift", "late", "@build").code == 0
+
+    assert database.read_bytes() == before
+    assert not list(Path("var/tmp").glob("*"))

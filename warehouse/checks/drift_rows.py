@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from warehouse.checks.drift_pairs import Beyond, Frame, Purpose, compare_pair
 from warehouse.checks.drift_report import DriftReport, report_of_pairs
-from warehouse.checks.drift_series import Every, compare_over_time
+from warehouse.checks.drift_series import compare_over_time
 from warehouse.checks.drift_splits import columns_apart, frame_of, report_of_version
 from warehouse.checks.drift_versions import report_of_versions
 from warehouse.datasets.named_rows import NamedRows, columns_of_export, pseudonyms
@@ -16,6 +18,7 @@ from warehouse.datasets.versions import Version
 from warehouse.engine.base import Engine
 from warehouse.errors import ProjectError, QueryError, SpecError, problem_list, suggestion
 from warehouse.sql import Query, Relation, Step
+from warehouse.statistics.coded import Every
 from warehouse.statistics.session_tables import SessionTables
 
 _TODAY = Purpose(words="what was exported against what the warehouse holds today: whether a model still meets its data")
@@ -164,3 +167,10 @@ def readable(engine: Engine, rows: NamedRows) -> Iterator[NamedRows]:
             reason = str(error.__cause__ or error).splitlines()[0]
             raise ProjectError(f"cannot read {rows.name}: {reason}") from error
         yield yielded
+
+
+def slug(left_name: str, right_name: str) -> str:
+    """Name of the files of a report on these two: letters and digits, and a hash that tells it from others like it."""
+    text = f"{left_name} to {right_name}"
+    plain = re.sub(r"[^A-Za-z0-9_.@-]+", "-", text).strip("-.")[:80]
+    return f"{plain}-{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()[:8]}"

@@ -123,6 +123,6 @@ def columns_apart(spec: DatasetSpec, *, left: str, right: str) -> dict[str, str]
     return apart
 
 
-def report_stem(*, left: str, right: str) -> str:
-    """Name of the report's files without ending: `drift` for train against test, `drift-train-dev` for others."""
-    return "drift" if (left, right) == ("train", "test") else f"drift-{left}-{right}"
+def report_stem(pair: tuple[str, str] | None) -> str:
+    """Name of the report's files without ending: `drift` for all pairs, `drift-dev-test` for one of them."""
+    return "drift" if pair is None else f"drift-{pair[0]}-{pair[1]}"

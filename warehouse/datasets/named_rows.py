@@ -89,6 +89,8 @@ def find_rows(project: Project, text: str, *, beside: Version | None = None) -> 
         return rows_of_version(version, split or None) if split or not colon else _no_split(version, text)
     if _is_path(text):
         return _files(text)
+    if text.startswith("@"):
+        raise ProjectError(f"{text!r} names nothing; {suggestion(text, [TODAY])}\n{_EXAMPLES}")
     if "@" in reference:
         # Nothing else has an @, so the message about versions is the right one.
         find_version_or_folder(project, reference)
@@ -196,7 +198,7 @@ _EXAMPLES = (
 
 
 def _is_path(text: str) -> bool:
-    return "/" in text or any(char in text for char in "*?[") or text.lower().endswith(ENDINGS)
+    return "/" in text or Path(text).is_dir() or any(char in text for char in "*?[") or text.lower().endswith(ENDINGS)
 
 
 def _files(text: str) -> NamedRows:

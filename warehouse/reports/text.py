@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from warehouse.checks.drift_report import DriftReport
 from warehouse.checks.drift_result import ColumnDrift, DriftResult
 from warehouse.checks.drift_verdicts import Verdict
 from warehouse.checks.drift_words import share_text
 
 DRIFT_HEADERS = ("column", "kind", "verdict", "effect", "interval", "threshold", "missing", "what happened")
 DRIFT_RIGHT = ("effect", "interval", "threshold", "missing")
+PAIR_HEADERS = ("pair", "rows", "drifted", "undecided", "stable", "together", "what for")
+PAIR_RIGHT = ("rows", "drifted", "undecided", "stable", "together")
 
 
 def drift_rows(result: DriftResult, *, limit: int) -> list[tuple[str, ...]]:
@@ -36,3 +39,16 @@ def _drift_row(column: ColumnDrift) -> tuple[str, ...]:
         f"{share_text(column.left.missing_share)} > {share_text(column.right.missing_share)}",
         column.explanation,
     )
+
+
+def pair_rows(report: DriftReport) -> list[tuple[str, ...]]:
+    """One row per pair, of `PAIR_HEADERS`."""
+    rows = []
+    for pair in report.pairs:
+        result = pair.result
+        counts = [f"{len(result.with_verdict(verdict)):,}" for verdict in Verdict]
+        together = "" if result.domain is None else f"AUC {result.domain.auc:.3f}"
+        sizes = f"{result.left_row_count:,} > {result.right_row_count:,}"
+        purpose = f"{pair.purpose} (must be alike)" if pair.expected_alike else pair.purpose
+        rows.append((pair.title, sizes, *counts, together, purpose))
+    return rows
