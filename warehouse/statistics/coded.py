@@ -36,16 +36,12 @@ class Parts(Protocol):
         """What to read of the relation: `expression as part_...`."""
         ...
 
-    def join_sql(self) -> str:
-        """Joins behind those rows, or nothing."""
-        ...
-
     def code_sql(self) -> str:
         """The part's number, from what was read."""
         ...
 
     def parameters(self) -> dict[str, object]:
-        """Values for the names in all three."""
+        """Values for the names in both."""
         ...
 
 
@@ -65,10 +61,6 @@ class Whole:
     def read_sql(self) -> list[str]:
         """Nothing."""
         return []
-
-    def join_sql(self) -> str:
-        """No joins."""
-        return ""
 
     def code_sql(self) -> str:
         """Zero."""
@@ -99,10 +91,6 @@ class Periods:
         # A timestamp of seconds may lie beyond what microseconds can say.
         date = name if self.is_date else f"try_cast(try_cast({name} as timestamp) as date)"
         return [f"{date} as part_date"]
-
-    def join_sql(self) -> str:
-        """No joins."""
-        return ""
 
     def code_sql(self) -> str:
         """The period's number."""
@@ -158,16 +146,6 @@ class Coding:
             read.append(f"{value} as value_{self.key}")
         return read
 
-    def join_sql(self) -> str:
-        """A table of the values and their codes."""
-        if self.bounds or not self.values:
-            return ""
-        return (
-            f"left join (select unnest($values_{self.key}) as known_{self.key}, "
-            f"unnest($codes_{self.key}) as code_{self.key}) as codes_{self.key} "
-            f"on value_{self.key} = known_{self.key}"
-        )
-
     def code_sql(self) -> str:
         """The code; never null."""
         odd = (
@@ -177,22 +155,21 @@ class Coding:
         )
         if self.bounds:
             bins = " ".join(
-                f"when value_{self.key} <= $bound_{self.key}_{index} then {FIRST + index}"
-                for index in range(len(self.bounds))
+                # Written with an exponent a number is a double, and 18 digits are all that it has. As parameters the
+                # comparisons would take twice as long.
+                f"when value_{self.key} <= {bound:.17e} then {FIRST + index}"
+                for index, bound in enumerate(self.bounds)
             )
             rest = f"{bins} else {OTHER}"
         else:
-            rest = f"else coalesce(code_{self.key}, {OTHER})" if self.values else f"else {OTHER}"
+            # The first place is 1; a value that is not in the list has none.
+            place = f"list_position($values_{self.key}, value_{self.key})"
+            rest = f"else coalesce({place} + {FIRST - 1}, {OTHER})" if self.values else f"else {OTHER}"
         return f"case when missing_{self.key} then {MISSING}{odd} {rest} end"
 
     def parameters(self) -> dict[str, object]:
-        """Bounds, or values and their codes."""
-        if self.bounds:
-            return {f"bound_{self.key}_{index}": bound for index, bound in enumerate(self.bounds)}
-        if not self.values:
-            return {}
-        codes = list(range(FIRST, FIRST + len(self.values)))
-        return {f"values_{self.key}": list(self.values), f"codes_{self.key}": codes}
+        """The values."""
+        return {} if self.bounds or not self.values else {f"values_{self.key}": list(self.values)}
 
 
 def coding_of(pair: ColumnPair, *, key: str, bin_count: int = MOST_BINS, most_values: int = MOST_VALUES) -> Coding:

@@ -48,7 +48,6 @@ def part_counts_sql(
     reads += [f"{identifier(group)} as group_{index}" for index, group in enumerate(groups)]
     keys = [f"group_{index}" for index in range(len(groups))]
     codes = [f"{coding.code_sql()} as cell_{index}" for index, coding in enumerate(codings)]
-    joins = " ".join(coding.join_sql() for coding in codings)
     parameters = dict(parts.parameters())
     for coding in codings:
         parameters |= coding.parameters()
@@ -59,8 +58,7 @@ def part_counts_sql(
         Step("rows_read", f"select {', '.join(reads) or '1 as one'} from {relation.sql}"),
         Step(
             "rows_coded",
-            f"select {', '.join([f'{parts.code_sql()} as part', *keys, *codes])} "
-            f"from rows_read {parts.join_sql()} {joins}",
+            f"select {', '.join([f'{parts.code_sql()} as part', *keys, *codes])} from rows_read",
         ),
         Step(
             "rows_in_cells",

@@ -1,0 +1,156 @@
+"""The days, weeks or months that rows are from: how many rows each has, and how the label stands in it."""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from warehouse.engine.base import Engine
+from warehouse.errors import SpecError, suggestion
+from warehouse.sql import Query, Relation, Step, identifier
+from warehouse.statistics.coded import Every, Parts, Periods, Whole
+from warehouse.statistics.kinds import Family, Kind, family_of, is_numeric
+from warehouse.statistics.pair import ColumnPair
+from warehouse.statistics.profile import Measured
+
+MOST_PERIODS = 1_000
+"""So many days are nearly three years; more would make a report that nobody reads, and take memory."""
+_LONGER = {Every.DAY: Every.WEEK, Every.WEEK: Every.MONTH}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeriodRows:
+    """One part of the rows: a period, or all."""
+
+    part: int
+    row_count: int
+    label_mean: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelMean:
+    """What of the label has a mean: the share of true or of one class, or the number itself."""
+
+    column: Measured
+    value: str | None
+    """The class whose share it is; None for booleans and numbers."""
+
+    @property
+    def sql(self) -> str:
+        """A double; null where the label is missing, NaN or infinite."""
+        if self.value is not None:
+            return f"cast({self.column.value_sql} = $label_value as double)"
+        if self.column.family is Family.BOOLEAN:
+            return f"cast({identifier(self.column.name)} as double)"
+        return self.column.finite_sql
+
+
+def label_mean_of(pair: ColumnPair | None) -> LabelMean | None:
+    """Of a label's facts: its most frequent class, the first side's, is told of; None for times and nested values."""
+    if pair is None:
+        return None
+    column = Measured(pair.name, pair.family)
+    if pair.kind is Kind.BOOLEAN or is_numeric(pair.family):
+        return LabelMean(column, None)
+    if pair.kind is Kind.CATEGORY and pair.categories is not None and pair.categories.listed:
+        most = max(pair.categories.listed, key=lambda category: category.left_count)
+        return LabelMean(column, str(most.label))
+    return None
+
+
+def periods_of(engine: Engine, rows: Relation, *, time: str, every: Every) -> Periods:
+    """The rows' periods by this column.
+
+    Raises:
+        SpecError: there is no such column, or it holds no dates or timestamps.
+    """
+    types = {column.name: column.type for column in engine.columns(rows)}
+    if time not in types:
+        raise SpecError(
+            f"drift over time: {rows.name!r} has no column {time!r}\n  {suggestion(time, list(types))}\n"
+            "  name a column of dates or timestamps"
+        )
+    if family_of(types[time]) is not Family.TIMESTAMP:
+        timely = [name for name, kind in types.items() if family_of(kind) is Family.TIMESTAMP]
+        known = f"dates and timestamps: {', '.join(timely[:30])}" if timely else f"{rows.name!r} has no such column"
+        raise SpecError(
+            f"drift over time: {time!r} of {rows.name!r} is {types[time]}, neither a date nor a timestamp\n  {known}"
+        )
+    return Periods(time, every, types[time] == "DATE")
+
+
+def period_rows_sql(relation: Relation, parts: Parts, label: LabelMean | None, *, limit: int) -> Query:
+    """One row per part, the earliest first, and one for rows in none: `part`, `row_count`, `label_mean`."""
+    reads = [*parts.read_sql(), f"{label.sql if label else 'cast(null as double)'} as label"]
+    parameters = parts.parameters() | ({"label_value": label.value} if label and label.value is not None else {})
+    return Query.of(
+        Step("rows_read", f"select {', '.join(reads)} from {relation.sql}"),
+        Step("rows_of_parts", f"select {parts.code_sql()} as part, label from rows_read"),
+        Step(
+            "period_rows",
+            f"""
+            select part, count(*) as row_count, avg(label) as label_mean
+            from rows_of_parts group by part order by part nulls first limit {int(limit)}
+            """,
+        ),
+        **parameters,
+    )
+
+
+def period_rows(
+    engine: Engine, rows: Relation, periods: Periods, label: LabelMean | None
+) -> tuple[list[PeriodRows], int]:
+    """The periods that have rows, in order, and how many rows are in none; one scan of the time and the label.
+
+    Raises:
+        SpecError: there are more than a thousand.
+    """
+    # One more for rows in none, one to see that there are more.
+    found = _period_rows(engine, rows, periods, label, limit=MOST_PERIODS + 2)
+    untimed = sum(row_count for part, row_count, _ in found if part is None)
+    timed = [
+        PeriodRows(part=part, row_count=row_count, label_mean=mean)
+        for part, row_count, mean in found
+        if part is not None
+    ]
+    if len(timed) > MOST_PERIODS:
+        longer = _LONGER.get(periods.every)
+        advice = f"take longer periods: --over {longer}" if longer else "compare fewer rows"
+        raise SpecError(
+            f"drift over time: {rows.name!r} has rows of more than {MOST_PERIODS:,} {periods.every}s by "
+            f"{periods.time!r}, from {start_of(timed[0].part, periods.every)} on\n  {advice}"
+        )
+    return timed, untimed
+
+
+def all_rows(engine: Engine, relation: Relation, label: LabelMean | None) -> PeriodRows:
+    """Rows and label of the whole relation, as one part."""
+    for part, row_count, mean in _period_rows(engine, relation, Whole(), label, limit=1):
+        return PeriodRows(part=part or 0, row_count=row_count, label_mean=mean)
+    return PeriodRows(part=0, row_count=0, label_mean=None)
+
+
+def _period_rows(
+    engine: Engine, relation: Relation, parts: Parts, label: LabelMean | None, *, limit: int
+) -> Sequence[tuple[int | None, int, float | None]]:
+    found = engine.rows(period_rows_sql(relation, parts, label, limit=limit))
+    return [(row["part"], row["row_count"], row["label_mean"]) for row in found]
+
+
+def start_of(part: int, every: Every) -> date:
+    """The first day of a period; periods are numbered as in `Periods`."""
+    if every is Every.MONTH:
+        return date(part // 12, part % 12 + 1, 1)
+    days = part if every is Every.DAY else 7 * part - 3
+    return date(1970, 1, 1) + timedelta(days=days)
+
+
+def end_of(part: int, every: Every) -> date:
+    """The last day of a period."""
+    start = start_of(part, every)
+    if every is Every.MONTH:
+        return start.replace(day=calendar.monthrange(start.year, start.month)[1])
+    # The week of 9999-12-31 has no Sunday.
+    return start if every is Every.DAY else start + min(timedelta(days=6), date.max - start)

@@ -1,0 +1,178 @@
+"""One column over all periods, from counts alone: its distance to the baseline in each, and its lasting changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from warehouse.checks.drift_series_result import ChangePoint, SeriesColumn, SeriesPoint
+from warehouse.checks.drift_series_words import explain_series
+from warehouse.checks.drift_slices import SliceDrift, explain_slice, judged, slice_drift
+from warehouse.checks.drift_verdicts import Effect, Verdict
+from warehouse.statistics.change_points import find_changes
+from warehouse.statistics.coded import MISSING, Coding
+from warehouse.statistics.distance import Counts
+from warehouse.statistics.pair import ColumnPair
+from warehouse.statistics.part_counts import PartCounts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnCounts:
+    """A column's counts by code: of the baseline, and of each period."""
+
+    pair: ColumnPair
+    coding: Coding
+    baseline: Counts
+    periods: Counts
+    """One row per period, one column per code."""
+    baseline_design_effect: float
+    design_effects: Counts
+    """Of each period."""
+    threshold: float
+
+    @staticmethod
+    def of(
+        pair: ColumnPair, coding: Coding, baseline: PartCounts, periods: PartCounts, *, threshold: float
+    ) -> ColumnCounts:
+        """Of one column; the baseline is one part."""
+        return ColumnCounts(
+            pair=pair,
+            coding=coding,
+            baseline=baseline.counts[pair.name][0],
+            periods=periods.counts[pair.name],
+            baseline_design_effect=float(baseline.design_effects[pair.name][0]),
+            design_effects=periods.design_effects[pair.name],
+            threshold=threshold,
+        )
+
+    def period(self, index: int) -> SliceDrift:
+        """This period against the baseline."""
+        return slice_drift(
+            self.pair,
+            self.coding,
+            self.baseline,
+            self.periods[index],
+            left_design_effect=self.baseline_design_effect,
+            right_design_effect=float(self.design_effects[index]),
+            threshold=self.threshold,
+        )
+
+    def stretch(self, start: int, end: int) -> SliceDrift:
+        """Periods from start up to, not including, end together against the baseline."""
+        return self.between(self.baseline, self.periods[start:end].sum(axis=0))
+
+    def between(self, before: Counts, after: Counts) -> SliceDrift:
+        """Rows of several periods against others."""
+        # Groups that last over periods are larger in all than in each, so the baseline's effect counts when it is more.
+        effect = max(self.baseline_design_effect, float(np.mean(self.design_effects)))
+        return slice_drift(
+            self.pair,
+            self.coding,
+            before,
+            after,
+            left_design_effect=effect,
+            right_design_effect=effect,
+            threshold=self.threshold,
+        )
+
+
+def series_columns(found: Sequence[ColumnCounts], starts: Sequence[str], label: str | None) -> tuple[SeriesColumn, ...]:
+    """The columns over all periods, which begin at `starts`; verdicts are corrected for all columns and periods."""
+    effects: list[Effect] = []
+    floors: list[float] = []
+    for column in found:
+        for index in range(len(starts)):
+            drift = column.period(index)
+            effects.append(drift.effect)
+            floors.append(drift.noise_floor)
+    answers = judged(effects)
+    columns = []
+    for place, column in enumerate(found):
+        own = slice(place * len(starts), (place + 1) * len(starts))
+        rows = column.periods.sum(axis=1)
+        points = tuple(
+            SeriesPoint(
+                period=start,
+                row_count=int(row_count),
+                value=effect.value,
+                low=effect.low,
+                high=effect.high,
+                noise_floor=floor,
+                missing_share=float(missing / row_count),
+                q_value=q_value,
+                verdict=effect.verdict,
+            )
+            for start, (effect, q_value), floor, row_count, missing in zip(
+                starts, answers[own], floors[own], rows, column.periods[:, MISSING], strict=True
+            )
+        )
+        columns.append(_column(column, points, is_label=column.pair.name == label))
+    rank = list(Verdict)
+    columns.sort(
+        key=lambda column: (
+            not column.is_label,
+            rank.index(column.verdict),
+            -max(point.value for point in column.points) / column.threshold,
+            column.name,
+        )
+    )
+    return tuple(columns)
+
+
+def _column(counts: ColumnCounts, points: tuple[SeriesPoint, ...], *, is_label: bool) -> SeriesColumn:
+    decided = [point.verdict for point in points if point.verdict is not Verdict.UNDECIDED]
+    verdict = decided[-1] if decided else Verdict.UNDECIDED
+    since = _since(points) if verdict is Verdict.DRIFTED else None
+    happened = ""
+    if since is not None:
+        happened = explain_slice(counts.stretch(since, len(points)))
+    elif Verdict.DRIFTED in decided:
+        worst = max(
+            range(len(points)), key=lambda index: (points[index].verdict is Verdict.DRIFTED, points[index].value)
+        )
+        happened = f"most in {points[worst].period}, when {explain_slice(counts.period(worst))}"
+    return SeriesColumn(
+        name=counts.pair.name,
+        kind=counts.pair.kind,
+        is_label=is_label,
+        threshold=counts.threshold,
+        verdict=verdict,
+        drifted_since=points[since].period if since is not None else None,
+        drifted_count=sum(point.verdict is Verdict.DRIFTED for point in points),
+        undecided_count=sum(point.verdict is Verdict.UNDECIDED for point in points),
+        points=points,
+        change_points=_change_points(counts, points),
+        explanation=explain_series(points, verdict, since, happened),
+    )
+
+
+def _since(points: Sequence[SeriesPoint]) -> int:
+    """Index of the first drifted period of those at the end with none stable between."""
+    last_stable = max((index for index, point in enumerate(points) if point.verdict is Verdict.STABLE), default=-1)
+    return next(index for index, point in enumerate(points) if index > last_stable and point.verdict is Verdict.DRIFTED)
+
+
+def _change_points(counts: ColumnCounts, points: Sequence[SeriesPoint]) -> tuple[ChangePoint, ...]:
+    def matters(before: Counts, after: Counts) -> bool:
+        return counts.between(before, after).effect.low > counts.threshold
+
+    cuts = find_changes(counts.periods, matters=matters)
+    bounds = [0, *(cut.place for cut in cuts), len(points)]
+    found = []
+    for index, cut in enumerate(cuts):
+        before = counts.periods[bounds[index] : cut.place].sum(axis=0)
+        after = counts.periods[cut.place : bounds[index + 2]].sum(axis=0)
+        drift = counts.between(before, after)
+        found.append(
+            ChangePoint(
+                period=points[cut.place].period,
+                value=drift.effect.value,
+                low=drift.effect.low,
+                high=drift.effect.high,
+                p_value=cut.p_value,
+                explanation=f"From {points[cut.place].period} on {explain_slice(drift)}.",
+            )
+        )
+    return tuple(found)
