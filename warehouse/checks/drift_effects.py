@@ -57,7 +57,7 @@ def find_effects(evidence: Evidence, rules: DriftRules = NO_RULES) -> list[Effec
         )
     ]
     effects += _share_effect(evidence, rules.threshold("share", pair.name))
-    if pair.kind is Kind.CATEGORY and pair.categories is not None:
+    if pair.kind is Kind.CATEGORY and pair.categories is not None and pair.categories.strangers_known:
         effects += _new_effect(evidence, pair.categories, rules.threshold("new", pair.name))
     return effects
 

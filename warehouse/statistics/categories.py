@@ -53,6 +53,8 @@ class Categories:
     """Values with exactly one row in the left; they tell how much is still unseen (Good and Turing)."""
     left_pairs: int
     """Values with exactly two."""
+    strangers_known: bool = True
+    """False when the left's values are not all known, so that neither the new nor the vanished ones are."""
 
 
 def category_counts_sql(left: Relation, right: Relation, column: Measured) -> Query:

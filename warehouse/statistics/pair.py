@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from warehouse.engine.base import Column, Engine
+from warehouse.engine.base import Engine
 from warehouse.sql import Relation
 from warehouse.statistics.bins import Bins, make_bins
 from warehouse.statistics.categories import Categories, category_counts
@@ -79,9 +79,9 @@ def compare_relations(
     Raises:
         QueryError: a relation cannot be read.
     """
-    left_types = {column.name: column for column in engine.columns(left)}
-    right_types = {column.name: column for column in engine.columns(right)}
-    measured, left_out = _match(left_types, right_types, skip)
+    left_types = {column.name: column.type for column in engine.columns(left)}
+    right_types = {column.name: column.type for column in engine.columns(right)}
+    measured, left_out = match_columns(left_types, right_types, skip)
     if sketches is None:
         left_rows, right_rows = row_count(engine, left), row_count(engine, right)
         left_sketches = sketch(engine, left, measured, row_count=left_rows)
@@ -92,7 +92,7 @@ def compare_relations(
     said = kinds or {}
 
     def types_of(name: str) -> tuple[str, str]:
-        return left_types[name].type, right_types[name].type
+        return left_types[name], right_types[name]
 
     found_kinds = {
         column.name: (
@@ -100,7 +100,7 @@ def compare_relations(
             if said.get(column.name) in common_kinds(column.family, *types_of(column.name))
             else nested_kind(engine, left, right, column.name, *types_of(column.name))
             if column.family is Family.OTHER
-            else _kind(engine, left, column, left_sketches[column.name], right_sketches[column.name])
+            else kind_by_samples(engine, left, column, left_sketches[column.name], right_sketches[column.name])
         )
         for column in measured
     }
@@ -131,8 +131,8 @@ def compare_relations(
             categories = category_counts(engine, left, right, column)
         pair = ColumnPair(
             name=name,
-            left_type=left_types[name].type,
-            right_type=right_types[name].type,
+            left_type=left_types[name],
+            right_type=right_types[name],
             family=column.family,
             kind=found_kinds[name],
             left=left_sketches[name],
@@ -147,9 +147,10 @@ def compare_relations(
     return RelationPair(left_row_count=left_rows, right_row_count=right_rows, columns=tuple(pairs), left_out=left_out)
 
 
-def _match(
-    left: Mapping[str, Column], right: Mapping[str, Column], skip: Collection[str]
+def match_columns(
+    left: Mapping[str, str], right: Mapping[str, str], skip: Collection[str]
 ) -> tuple[list[Measured], dict[str, str]]:
+    """Columns (name to type) that both sides have in a family that they share, and the others with the reason."""
     measured, left_out = [], {}
     for name in [*left, *(name for name in right if name not in left)]:
         if name in skip:
@@ -159,15 +160,15 @@ def _match(
         elif name not in left:
             left_out[name] = "only on the right"
         else:
-            family = common_family(family_of(left[name].type), family_of(right[name].type))
+            family = common_family(family_of(left[name]), family_of(right[name]))
             if family is None:
-                left_out[name] = f"its type differs: {left[name].type} on the left, {right[name].type} on the right"
+                left_out[name] = f"its type differs: {left[name]} on the left, {right[name]} on the right"
             else:
                 measured.append(Measured(name, family))
     return measured, left_out
 
 
-def _kind(engine: Engine, relation: Relation, column: Measured, left: Sketch, right: Sketch) -> Kind:
+def kind_by_samples(engine: Engine, relation: Relation, column: Measured, left: Sketch, right: Sketch) -> Kind:
     """The kind, by both samples; the left relation is asked again only when a column may identify its rows."""
     family = column.family
     fixed = {
