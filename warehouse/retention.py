@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -137,7 +137,12 @@ def clean_up(project: Project, *, now: datetime, keep: int | None = None, dry_ru
     versions: list[RemovedVersion] = []
     dead: list[Path] = []
     findings: list[Finding] = []
+    builds: list[str] = []
     size = 0
+    if not dry_run:
+        # First what takes no room to delete: a version needs some, for the record that it was there.
+        size += _build_bytes(project, unneeded_builds(project))
+        builds += remove_old_builds(project)
     folders = sorted(project.datasets_path.iterdir()) if project.datasets_path.is_dir() else []
     for folder in (path for path in folders if path.is_dir() and not path.name.startswith(".")):
         try:
@@ -146,8 +151,8 @@ def clean_up(project: Project, *, now: datetime, keep: int | None = None, dry_ru
                 garbage = leftovers(folder)
                 size += freed_bytes([*(version.path for version in found), *garbage])
                 if not dry_run:
-                    delete_versions(project, found, now=now)
                     delete_leftovers(garbage)
+                    delete_versions(project, found, now=now)
         except LockedError as error:
             findings.append(_left_alone(folder.name, error))
             continue
@@ -155,18 +160,21 @@ def clean_up(project: Project, *, now: datetime, keep: int | None = None, dry_ru
         dead += garbage
         findings += kept
     gone = {(version.name, version.number) for version in versions}
-    builds = tuple(unneeded_builds(project, without=gone))
-    size += freed_bytes([project.builds_path / build_id for build_id in builds])
-    if not dry_run:
-        builds = remove_old_builds(project)
+    free = tuple(unneeded_builds(project, without=gone))
+    size += _build_bytes(project, free)
+    builds += free if dry_run else remove_old_builds(project)
     return Cleaning(
         dry_run=dry_run,
         versions=tuple(versions),
         leftover_count=len(dead),
-        builds=builds,
+        builds=tuple(builds),
         byte_count=size,
         findings=tuple(findings),
     )
+
+
+def _build_bytes(project: Project, build_ids: Iterable[str]) -> int:
+    return freed_bytes([project.builds_path / build_id for build_id in build_ids])
 
 
 def _left_alone(name: str, error: LockedError) -> Finding:

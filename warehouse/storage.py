@@ -13,7 +13,7 @@ import shutil
 import socket
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,9 +75,9 @@ def storage_errors(action: str) -> Iterator[None]:
 def _advice(error: OSError) -> str:
     where = f" ({error.filename})" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"{where}\n  free some space, or set WAREHOUSE_STATE_PATH to a larger disk; nothing was changed"
+        return f"{where}\n  free some space, or set WAREHOUSE_STATE_PATH to a larger disk; nothing is lost"
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return f"{where}\n  make the folder writable, or set WAREHOUSE_STATE_PATH to one that is; nothing was changed"
+        return f"{where}\n  make the folder writable, or set WAREHOUSE_STATE_PATH to one that is; nothing is lost"
     return where
 
 
@@ -246,7 +246,10 @@ def lock(path: Path, *, purpose: str, timeout: float = 0.0) -> Iterator[None]:
             raise LockedError(f"{purpose} is already running: {_describe_holder(holder)}") from error
     try:
         started_at = datetime.now(UTC).isoformat(timespec="seconds")
-        write_json(holder, {"pid": os.getpid(), "host": socket.gethostname(), "started_at": started_at})
+        holder.unlink(missing_ok=True)
+        # NOTE: only for the messages of others; on a full disk, what deletes must be able to go on.
+        with suppress(StorageError):
+            write_json(holder, {"pid": os.getpid(), "host": socket.gethostname(), "started_at": started_at})
         yield
     finally:
         holder.unlink(missing_ok=True)

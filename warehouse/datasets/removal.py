@@ -18,8 +18,9 @@ from pathlib import Path
 from warehouse import storage
 from warehouse.datasets.marks import Removal, add_removal, read_withdrawal
 from warehouse.datasets.tags import dataset_lock, tags_by_number
+from warehouse.datasets.verification import REPORTS_FOLDER
 from warehouse.datasets.versions import Version, find_version, read_version, standing_numbers, version_numbers
-from warehouse.errors import VersionError, problem_list
+from warehouse.errors import StorageError, VersionError, problem_list
 from warehouse.findings import Finding, Severity
 from warehouse.project import Project
 
@@ -168,7 +169,12 @@ def delete_versions(project: Project, plan: Iterable[RemovedVersion], *, now: da
         withdrawal = read_withdrawal(version.path)
         successor = withdrawal.successor if withdrawal else None
         removal = Removal(number=version.number, at=at, reason=version.reason.value, successor=successor)
-        add_removal(folder, removal)
+        try:
+            add_removal(folder, removal)
+        except StorageError:
+            # On a full disk, what is about to go and no checksum covers makes room for the record.
+            shutil.rmtree(version.path / REPORTS_FOLDER, ignore_errors=True)
+            add_removal(folder, removal)
         # NOTE: the name of an export's leftovers, so that the next export or gc finishes what a kill interrupts.
         storage.remove_folder(version.path, aside=folder / f".tmp-removed-{uuid.uuid4().hex}")
 
