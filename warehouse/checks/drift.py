@@ -11,9 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from warehouse.checks.drift_aspects import find_aspects
 from warehouse.checks.drift_bars import bars_of, side_of, strangers_of
 from warehouse.checks.drift_effects import Evidence, find_effects
+from warehouse.checks.drift_evidence import gather_evidence
 from warehouse.checks.drift_measures import measures_of
+from warehouse.checks.drift_parts import Aspect
 from warehouse.checks.drift_result import (
     ColumnDrift,
     Coverage,
@@ -27,8 +30,6 @@ from warehouse.datasets.drift_rules import NO_RULES, DriftRules
 from warehouse.engine.base import Engine
 from warehouse.findings import Severity
 from warehouse.sql import Relation
-from warehouse.statistics.cells import distribution_cells
-from warehouse.statistics.clusters import INDEPENDENT, clustering
 from warehouse.statistics.kinds import Family, Kind
 from warehouse.statistics.pair import ColumnPair, RelationPair, compare_relations
 from warehouse.statistics.profile import Measured, row_count, sketch
@@ -120,7 +121,10 @@ def compare_with_facts(
     facts = compare_relations(engine, left, right, skip=excluded, kinds=rules.kinds, sketches=sketches)
     return judge_facts(
         facts,
-        lambda pair: _evidence(engine, left, right, pair, groups),
+        lambda pair: gather_evidence(engine, left, right, pair, groups),
+        lambda evidence: find_aspects(
+            engine, left, right, evidence, left_name=left_name, right_name=right_name, groups=groups, rules=rules
+        ),
         left_name=left_name,
         right_name=right_name,
         subject=subject,
@@ -141,6 +145,7 @@ def all_excluded(rules: DriftRules, excluded: Mapping[str, str] | None) -> dict[
 def judge_facts(
     facts: RelationPair,
     evidence_of: Callable[[ColumnPair], Evidence],
+    aspects_of: Callable[[Sequence[Evidence]], Mapping[str, tuple[Aspect, ...]]] = lambda _: {},
     *,
     left_name: str,
     right_name: str,
@@ -152,7 +157,10 @@ def judge_facts(
     severity: Severity,
     rules: DriftRules,
 ) -> Compared:
-    """What follows from facts, wherever they come from; `evidence_of` says how a column's rows come in groups."""
+    """What follows from facts, wherever they come from.
+
+    `evidence_of` says how a column's rows come in groups, `aspects_of` what the values of columns are made of.
+    """
     left_out = [LeftOut(name=name, reason=reason) for name, reason in excluded.items()]
     left_out += [
         LeftOut(name=pair.name, reason="an identifier: nearly every row has a value of its own")
@@ -166,7 +174,9 @@ def judge_facts(
         left_out.append(LeftOut(name=name, reason=reason, is_problem=True))
     compared = [pair for pair in facts.columns if pair.kind is not Kind.IDENTIFIER]
     evidence = [evidence_of(pair) for pair in compared]
-    columns = _judge(evidence, left_name=left_name, right_name=right_name, label=label, rules=rules)
+    columns = _judge(
+        evidence, aspects_of(evidence), left_name=left_name, right_name=right_name, label=label, rules=rules
+    )
     result = DriftResult(
         subject=subject,
         left_name=left_name,
@@ -183,33 +193,30 @@ def judge_facts(
     return Compared(result=replace(result, summary=summarise(result)), facts=tuple(compared))
 
 
-def _evidence(engine: Engine, left: Relation, right: Relation, pair: ColumnPair, groups: Sequence[str]) -> Evidence:
-    cells = distribution_cells(pair)
-    if not groups or not cells:
-        return Evidence(pair=pair, cells=cells, left=INDEPENDENT, right=INDEPENDENT)
-    column = Measured(pair.name, pair.family)
-    clusterings = [
-        clustering(engine, relation, column, cells, groups, with_lone_values=pair.kind is Kind.CATEGORY)
-        for relation in (left, right)
-    ]
-    weights = [side.design_effect for side in clusterings]
-    return Evidence(
-        pair=pair,
-        cells=distribution_cells(pair, left_weight=weights[0], right_weight=weights[1]),
-        left=clusterings[0],
-        right=clusterings[1],
-    )
-
-
 def _judge(
-    evidence: Sequence[Evidence], *, left_name: str, right_name: str, label: str | None, rules: DriftRules
+    evidence: Sequence[Evidence],
+    aspects: Mapping[str, tuple[Aspect, ...]],
+    *,
+    left_name: str,
+    right_name: str,
+    label: str | None,
+    rules: DriftRules,
 ) -> tuple[ColumnDrift, ...]:
-    effects = [find_effects(one, rules) for one in evidence]
+    effects = [
+        [*find_effects(one, rules), *(aspect.effect for aspect in aspects.get(one.pair.name, ()))] for one in evidence
+    ]
     p_values = [min([1.0, *(effect.p_value * len(found) for effect in found)]) for found in effects]
     columns = []
     for one, found, p_value, q_value in zip(evidence, effects, p_values, benjamini_hochberg(p_values), strict=True):
         judged = tuple(_with_verdict(effect, significant=q_value <= SIGNIFICANT) for effect in found)
-        columns.append(_column(one, judged, p_value, q_value, label=label, left_name=left_name, right_name=right_name))
+        own = aspects.get(one.pair.name, ())
+        # Aspects' effects come last.
+        own = tuple(
+            replace(aspect, effect=effect) for aspect, effect in zip(own, judged[len(judged) - len(own) :], strict=True)
+        )
+        columns.append(
+            _column(one, judged, own, p_value, q_value, label=label, left_name=left_name, right_name=right_name)
+        )
     rank = list(Verdict)
     columns.sort(key=lambda column: (not column.is_label, rank.index(column.verdict), -column.strength, column.name))
     return tuple(columns)
@@ -227,6 +234,7 @@ def _with_verdict(effect: Effect, *, significant: bool) -> Effect:
 def _column(
     evidence: Evidence,
     effects: tuple[Effect, ...],
+    aspects: tuple[Aspect, ...],
     p_value: float,
     q_value: float,
     *,
@@ -238,7 +246,7 @@ def _column(
     left = side_of(pair, pair.left, pair.left_histogram, is_left=True)
     right = side_of(pair, pair.right, pair.right_histogram, is_left=False)
     new = vanished = None
-    if pair.categories is not None and pair.kind is not Kind.BOOLEAN:
+    if pair.categories is not None and pair.categories.strangers_known and pair.kind is not Kind.BOOLEAN:
         new, vanished = strangers_of(pair.categories, left_rows=left.row_count, right_rows=right.row_count)
     bars = bars_of(pair)
     measures = measures_of(evidence) if effects else None
@@ -263,6 +271,7 @@ def _column(
             new=new,
             left_name=left_name,
             right_name=right_name,
+            aspects={aspect.name: aspect.explanation for aspect in aspects},
         ),
         effects=effects,
         p_value=p_value,
@@ -273,6 +282,7 @@ def _column(
         new=new,
         vanished=vanished,
         bars=bars,
+        aspects=aspects,
     )
 
 

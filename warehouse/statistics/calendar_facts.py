@@ -1,0 +1,228 @@
+"""When rows happen: from when to when, days without a row, profiles of the day, the week and the year. All in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from warehouse.engine.base import Engine
+from warehouse.sql import Query, Relation, Step
+from warehouse.statistics.bins import to_datetime
+
+HOUR = 3_600_000_000
+DAY = 24 * HOUR
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slots:
+    """Days (or hours) that follow each other, and how many rows fall into each."""
+
+    first: int
+    """Number of the first one with a row, counted from 1970."""
+    last: int
+    sizes: Mapping[int, int]
+    """How many slots have so many rows; those without a row are not among them."""
+    longest_gap: int
+    """Most slots in a row without any row, between the first and the last."""
+    gap_start: int | None
+    """The first of these; None without a gap."""
+
+    @property
+    def count(self) -> int:
+        """All slots from the first to the last."""
+        return self.last - self.first + 1
+
+    @property
+    def used_count(self) -> int:
+        """Slots with a row."""
+        return sum(self.sizes.values())
+
+    @property
+    def row_count(self) -> int:
+        """All rows."""
+        return sum(size * count for size, count in self.sizes.items())
+
+    def expected_used(self, kept_share: float) -> float:
+        """Slots that would still have a row if each row were kept with this chance.
+
+        Source: rarefaction (Hurlbert 1971), with independent draws.
+        """
+        return sum(count * (1 - (1 - kept_share) ** size) for size, count in self.sizes.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """Rows per place in a cycle: per hour of the day, day of the week, month of the year."""
+
+    row_counts: tuple[int, ...]
+    squares: tuple[float, ...]
+    """Per place, the sum over its slots (days, or hours of one day) of their rows squared."""
+    slot_counts: tuple[int, ...]
+    """Per place, how many slots the covered time has, those without a row included."""
+
+    @property
+    def even_counts(self) -> tuple[float, ...]:
+        """Rows per place as if each had equally many slots; they add up to the rows."""
+        rates = [rows / slots if slots else 0.0 for rows, slots in zip(self.row_counts, self.slot_counts, strict=True)]
+        scale = sum(self.row_counts) / sum(rates) if any(rates) else 0.0
+        return tuple(rate * scale for rate in rates)
+
+    @property
+    def dispersion(self) -> float:
+        """How much more the rows of slots at one place differ than independent rows would, at least 1.
+
+        Their variance over their mean. Source: the quasi-Poisson dispersion of McCullagh and Nelder (1989).
+        """
+        spread = degrees = 0.0
+        for rows, squares, slots in zip(self.row_counts, self.squares, self.slot_counts, strict=True):
+            if slots > 1 and rows:
+                mean = rows / slots
+                spread += (squares - rows * mean) / mean
+                degrees += slots - 1
+        return max(1.0, spread / degrees) if degrees else 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calendar:
+    """When the rows of one side happened; infinite times are left out."""
+
+    row_count: int
+    has_clock: bool
+    """Whether any time is not midnight."""
+    days: Slots
+    hours: Slots
+    hour_of_day: Profile
+    day_of_week: Profile
+    month: Profile | None
+    """None for years that no calendar has (before 1, after 9999)."""
+
+
+def rows_per_hour_sql(relation: Relation, moment: str) -> Query:
+    """One row per hour with a row: `slot` (hours since 1970), `row_count`, `clock_count` (rows not at midnight).
+
+    `moment` is an expression of microseconds since 1970, null where there is none.
+    """
+    return Query.of(
+        Step("moments", f"select cast({moment} as bigint) as moment from {relation.sql} where {moment} is not null"),
+        Step(
+            "rows_per_hour",
+            f"""
+            select
+                cast(floor(moment / {HOUR}.0) as bigint) as slot,
+                count(*) as row_count,
+                count(*) filter (moment % {DAY} <> 0) as clock_count,
+            from moments group by cast(floor(moment / {HOUR}.0) as bigint)
+            """,
+        ),
+    )
+
+
+def rows_per_day_sql(hours: str) -> Query:
+    """One row per day with a row: `slot` (days since 1970), `row_count`."""
+    return Query.of(
+        Step(
+            "rows_per_day",
+            f"select cast(floor(slot / 24.0) as bigint) as slot, cast(sum(row_count) as bigint) as row_count "
+            f"from {hours} group by cast(floor(slot / 24.0) as bigint)",
+        )
+    )
+
+
+def slots_sql(table: str) -> Query:
+    """One row: `first`, `last`, `longest_gap`, `gap_start`, and `sizes` (a list of rows and slots with so many)."""
+    return Query.of(
+        Step("sizes", f"select row_count, count(*) as slot_count from {table} group by row_count"),
+        Step("steps", f"select slot, slot - lag(slot) over (order by slot) - 1 as gap from {table}"),
+        Step("gaps", "select gap, slot - gap as start from steps where gap > 0 order by gap desc, slot limit 1"),
+        Step(
+            "slots",
+            f"""
+            select
+                (select min(slot) from {table}) as first,
+                (select max(slot) from {table}) as last,
+                (select gap from gaps) as longest_gap,
+                (select start from gaps) as gap_start,
+                (select list([row_count, slot_count]) from sizes) as sizes
+            """,
+        ),
+    )
+
+
+def profile_sql(table: str, place: str) -> Query:
+    """One row per place: `place`, `row_count`, `squares`."""
+    return Query.of(
+        Step(
+            "rows_per_place",
+            f"select {place} as place, cast(sum(row_count) as bigint) as row_count, "
+            f"sum(cast(row_count as double) ** 2) as squares from {table} group by {place} order by {place}",
+        )
+    )
+
+
+def calendar(engine: Engine, hours: str, days: str) -> Calendar | None:
+    """The calendar of a side by its tables of rows per hour and per day; None without rows."""
+    (total,) = engine.rows(
+        Query.of(
+            Step("total", f"select sum(row_count) as row_count, sum(clock_count) as clock_count from {hours}"),
+        )
+    )
+    if not total["row_count"]:
+        return None
+    by_day, by_hour = (_slots(engine.rows(slots_sql(table))[0]) for table in (days, hours))
+    months = _month_lengths(by_day)
+    month_of = "month(date '1970-01-01' + cast(slot as integer)) - 1"
+    return Calendar(
+        row_count=int(total["row_count"]),
+        has_clock=bool(total["clock_count"]),
+        days=by_day,
+        hours=by_hour,
+        hour_of_day=_profile(engine.rows(profile_sql(hours, "((slot % 24) + 24) % 24")), _cycle(by_hour, 24, 0)),
+        # 1970 began on a Thursday.
+        day_of_week=_profile(engine.rows(profile_sql(days, "((slot + 3) % 7 + 7) % 7")), _cycle(by_day, 7, 3)),
+        month=_profile(engine.rows(profile_sql(days, month_of)), months) if months else None,
+    )
+
+
+def _slots(row: Mapping[str, Any]) -> Slots:
+    return Slots(
+        first=row["first"],
+        last=row["last"],
+        sizes=dict(sorted((size, count) for size, count in row["sizes"])),
+        longest_gap=row["longest_gap"] or 0,
+        gap_start=row["gap_start"],
+    )
+
+
+def _profile(rows: list[dict[str, Any]], slot_counts: list[int]) -> Profile:
+    found = {int(row["place"]): row for row in rows}
+    return Profile(
+        row_counts=tuple(int(found[place]["row_count"]) if place in found else 0 for place in range(len(slot_counts))),
+        squares=tuple(float(found[place]["squares"]) if place in found else 0.0 for place in range(len(slot_counts))),
+        slot_counts=tuple(slot_counts),
+    )
+
+
+def _cycle(slots: Slots, length: int, offset: int) -> list[int]:
+    """How often each place of a cycle occurs among the slots."""
+    whole, rest = divmod(slots.count, length)
+    start = (slots.first + offset) % length
+    return [whole + ((place - start) % length < rest) for place in range(length)]
+
+
+def _month_lengths(days: Slots) -> list[int]:
+    """How many of these days each month of the year has; empty when a year has no calendar."""
+    first, last = to_datetime(float(days.first) * DAY), to_datetime(float(days.last) * DAY)
+    if first is None or last is None:
+        return []
+    lengths = [0] * 12
+    for index in range(first.year * 12 + first.month - 1, last.year * 12 + last.month):
+        year, month = divmod(index, 12)
+        is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+        length = 29 if month == 1 and is_leap else (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)[month]
+        start = first.day if (year, month) == (first.year, first.month - 1) else 1
+        end = last.day if (year, month) == (last.year, last.month - 1) else length
+        lengths[month] += end - start + 1
+    return lengths
