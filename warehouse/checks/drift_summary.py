@@ -7,10 +7,19 @@ from collections.abc import Iterable, Sequence
 from warehouse.checks.drift_importance import ColumnImportance, rank_columns
 from warehouse.checks.drift_result import ColumnDrift, DriftResult, Role
 from warehouse.checks.drift_verdicts import EffectName, Verdict
-from warehouse.checks.drift_words import count_text, listed, lowered, number_text, points_text, quoted, share_text
+from warehouse.checks.drift_words import (
+    NAMED,
+    count_text,
+    listed,
+    lowered,
+    number_text,
+    points_text,
+    quoted,
+    share_text,
+    some,
+)
 from warehouse.statistics.kinds import Kind
 
-NAMED = 3
 TELLING = 0.01
 """Below this share of the label's variation a column says next to nothing about it."""
 CONTRIBUTING = 0.1
@@ -155,8 +164,13 @@ def _on_relations(result: DriftResult) -> Iterable[str]:
     if result.domain is not None and _differs_together(result):
         yield result.domain.explanation
     for segments in result.segments:
-        if segments.hidden or any(part.verdict is Verdict.DRIFTED for part in segments.segments):
-            yield segments.explanation
+        drifted = sum(part.verdict is Verdict.DRIFTED for part in segments.segments)
+        if segments.hidden:
+            named = some([quoted(name) for name in segments.hidden])
+            subject = f"{count_text(len(segments.hidden), 'column')} drifted that the whole does not show: {named}"
+            yield f"Within single values of {quoted(segments.by)}, {subject}."
+        elif drifted:
+            yield f"{drifted} of {count_text(len(segments.segments), 'value')} of {quoted(segments.by)} drifted."
 
 
 def _differs_together(result: DriftResult) -> bool:
@@ -191,23 +205,19 @@ def advise(result: DriftResult) -> tuple[str, ...]:
     found = []
     gaps = [quoted(c.name) for c in drifted if c.leading is not None and c.leading.subject == "missing values"]
     if gaps:
-        found.append(f"Missing values changed in {_some(gaps)}: look at where they come from before anything else.")
+        found.append(f"Missing values changed in {some(gaps)}: look at where they come from before anything else.")
     new = [quoted(c.name) for c in drifted if c.leading is not None and c.leading.name is EffectName.NEW]
     if new:
-        found.append(f"{_some(new)} hold{'s' if len(new) == 1 else ''} values that a model has never seen.")
+        found.append(f"{some(new)} hold{'s' if len(new) == 1 else ''} values that a model has never seen.")
     if label_of(result) in drifted:
         found.append(f"A score on {result.right_name} will differ from one on {result.left_name} for this alone.")
     ranges = [c for c in drifted if c.kind in (Kind.NUMBER, Kind.TIME) and _outside(c)]
     if ranges:
-        named = _some([quoted(c.name) for c in ranges])
+        named = some([quoted(c.name) for c in ranges])
         found.append(f"{named}: {result.right_name} goes beyond the range that {result.left_name} covers.")
     if any(relation.verdict is Verdict.DRIFTED for relation in result.relations):
         found.append(f"Train on rows more like {result.right_name}, or expect the error to grow.")
     return tuple(found)
-
-
-def _some(names: Sequence[str]) -> str:
-    return listed(names) if len(names) <= NAMED else f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
 
 
 def _outside(column: ColumnDrift) -> bool:

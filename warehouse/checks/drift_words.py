@@ -10,6 +10,12 @@ from warehouse.checks.drift_verdicts import Effect, EffectName, Verdict
 from warehouse.statistics.bins import to_datetime
 from warehouse.statistics.kinds import PRESENCE_KINDS, Family, Kind
 
+NAMED = 3
+"""As many columns are named in a sentence; one more rather than `and 1 more`."""
+
+FEW = 0.1
+"""A value whose change is less of the whole change than this does not tell what happened."""
+
 
 def number_text(value: float) -> str:
     """A number as people write it: four digits that count, thousands apart."""
@@ -87,7 +93,8 @@ def explain_column(
         return f"Not compared: {empty} has no rows." if empty else "Not compared."
     if verdict is Verdict.STABLE:
         most, threshold = (_effect_number(leading, n) for n in (leading.high, leading.threshold))
-        return f"Alike: the {_effect_words(leading)} is at most {most}, below {threshold}."
+        words = "change of its shares" if kind is Kind.BOOLEAN and leading.name is EffectName.SHARE else None
+        return f"Alike: the {words or _effect_words(leading)} is at most {most}, below {threshold}."
     of_aspect = (aspects or {}).get(leading.subject) if leading.name is EffectName.ASPECT else None
     happening = of_aspect or _happening(kind, leading, left, right, measures, bars, new, left_name)
     if verdict is Verdict.DRIFTED:
@@ -143,7 +150,11 @@ def _happening(
     ranked = sorted(bars, key=lambda bar: -_weight(bar.left_share, bar.right_share))
     if not ranked:
         return "the distribution changed."
-    return _changed(_bar_words(ranked[0], kind), ranked[0].left_share, ranked[0].right_share)
+    top = ranked[0]
+    if kind is Kind.CATEGORY and abs(top.right_share - top.left_share) < FEW * measures.total_variation:
+        shares = f"from {share_text(top.left_share)} to {share_text(top.right_share)} of rows"
+        return f"many values changed a little, {_bar_words(top, kind)} above all, {shares}."
+    return _changed(_bar_words(top, kind), top.left_share, top.right_share)
 
 
 def _moved_median(kind: Kind, left: Side, right: Side, measures: Measures) -> str:
@@ -195,6 +206,11 @@ def _changed(what: str, left: float, right: float) -> str:
 def listed(words: Sequence[str]) -> str:
     """`a, b and c`; of one word or more."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def some(names: Sequence[str]) -> str:
+    """The first `NAMED` of the names, and how many more there are."""
+    return listed(names) if len(names) <= NAMED + 1 else f"{', '.join(names[:NAMED])} and {len(names) - NAMED:,} more"
 
 
 def lowered(sentence: str) -> str:

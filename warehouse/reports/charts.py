@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from warehouse.checks.drift_parts import Aspect, LabelRelation
 from warehouse.checks.drift_result import Bar, Role
 from warehouse.checks.drift_verdicts import Effect
 
@@ -13,7 +15,8 @@ WIDTH = 600
 PLOT_HEIGHT = 150
 GAP = 14
 """Space around bars that are not part of the axis: tails, rare and missing values."""
-ROW_HEIGHT = 34
+LETTER = 13
+"""Width of a tick's letter on a phone, where the chart is half as wide and its letters twice as large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +42,14 @@ class Columns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One category's line: its name, and both shares written at `x`."""
+    """One category's line in a table."""
 
-    x: float
-    y: float
     label: str
     left_share: float
     right_share: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
-    """Paired lying bars, one pair per line."""
-
-    left_path: str
-    right_path: str
-    rows: tuple[Row, ...]
+    left_width: float
+    """Of its bar, 0..100; 0 without one."""
+    right_width: float
 
 
 def upright(bars: Sequence[Bar]) -> Columns:
@@ -66,6 +61,10 @@ def upright(bars: Sequence[Bar]) -> Columns:
     axes: list[tuple[float, float]] = []
     x, start = 0.0, 0.0
     values = [index for index, bar in enumerate(bars) if bar.role is Role.VALUE]
+    longest = max((min(len(_from(bars[index])), 14) for index in values), default=0)
+    every = max(1, math.ceil((longest * LETTER + GAP) / slot))
+    # The first tick begins at the chart's edge, so the next would touch it.
+    hidden = every if values[:1] == [0] and 1.5 * longest * LETTER + GAP > every * slot else -1
     for index, bar in enumerate(bars):
         if index and _apart(bars[index - 1], bar):
             axes.append((start, x))
@@ -74,12 +73,14 @@ def upright(bars: Sequence[Bar]) -> Columns:
         width = max(1.0, slot * 0.42)
         left_path.append(_bar(x + slot * 0.06, width, bar.left_share / highest))
         right_path.append(_bar(x + slot * 0.06 + width, width, bar.right_share / highest))
+        place = index - values[0] if values else 0
+        after_tail = place == 0 and index > 0 and every > 1
         if bar.role is not Role.VALUE:
-            ticks.append(Tick(round(x + slot / 2, 1), _short(bar), "middle"))
-        elif len(values) <= 12:
-            ticks.append(Tick(round(x + slot / 2, 1), bar.label.split(" to ")[0]))
-        elif (index - values[0]) % max(1, round(len(values) / 5)) == 0 and index - values[0] <= len(values) * 0.93:
-            ticks.append(Tick(round(x, 1), bar.label.split(" to ")[0], "start" if x < 20 else "middle"))
+            ticks.append(Tick(round(x + slot / 2, 1), _short(bar)))
+        elif every == 1:
+            ticks.append(Tick(round(x + slot / 2, 1), _from(bar)))
+        elif place % every == 0 and place + every / 2 <= len(values) and not after_tail and place != hidden:
+            ticks.append(Tick(round(x, 1), _from(bar), "start" if x < 20 else "middle"))
         x += slot
     axes.append((start, x))
     return Columns(
@@ -89,6 +90,11 @@ def upright(bars: Sequence[Bar]) -> Columns:
         highest_share=highest,
         axes=tuple((round(low, 1), round(high, 1)) for low, high in axes),
     )
+
+
+def _from(bar: Bar) -> str:
+    """Where the bar begins, as its tick says."""
+    return bar.label.split(" to ")[0]
 
 
 def _apart(before: Bar, after: Bar) -> bool:
@@ -112,26 +118,28 @@ def _short(bar: Bar) -> str:
     return "rest" if bar.role is Role.OTHER else bar.label
 
 
-def lying(bars: Sequence[Bar], *, start: float = 200.0, width: float = 250.0) -> Rows:
+def lying(bars: Sequence[Bar]) -> tuple[Row, ...]:
     """Bars of categories, one pair per line.
 
     All others together have only their shares written: their bars would make those of single values too short to see.
     """
     drawn = [bar for bar in bars if bar.role is not Role.OTHER]
     highest = max((share for bar in drawn for share in (bar.left_share, bar.right_share)), default=0.0) or 1.0
-    left_path: list[str] = []
-    right_path: list[str] = []
-    rows = []
-    for index, bar in enumerate(bars):
-        y, end = index * ROW_HEIGHT, start
-        for share, top, path in ((bar.left_share, y + 4, left_path), (bar.right_share, y + 15, right_path)):
-            if share > 0 and bar.role is not Role.OTHER:
-                # What is there must be seen, however small.
-                length = max(share / highest * width, 1.0)
-                path.append(f"M{start:.0f} {top}h{length:.0f}v11h-{length:.0f}")
-                end = max(end, start + length)
-        rows.append(Row(x=round(end + 8), y=y, label=bar.label, left_share=bar.left_share, right_share=bar.right_share))
-    return Rows(left_path="".join(left_path), right_path="".join(right_path), rows=tuple(rows))
+
+    def width(bar: Bar, share: float) -> float:
+        # What is there must be seen, however small.
+        return max(round(100 * share / highest, 1), 0.5) if share > 0 and bar.role is not Role.OTHER else 0.0
+
+    return tuple(
+        Row(
+            label=bar.label,
+            left_share=bar.left_share,
+            right_share=bar.right_share,
+            left_width=width(bar, bar.left_share),
+            right_width=width(bar, bar.right_share),
+        )
+        for bar in bars
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +151,20 @@ class Gauge:
     high: float
 
 
-def gauge(effect: Effect) -> Gauge:
+def gauge(effect: Effect | LabelRelation) -> Gauge:
     """Places on a scale that runs from nothing to everything: x / (x + threshold)."""
 
     def place(value: float) -> float:
-        return round(100 * value / (value + effect.threshold), 1)
+        size = max(0.0, value)
+        return round(100 * size / (size + effect.threshold), 1) if size else 0.0
 
-    return Gauge(place(effect.low), place(effect.value), place(effect.high))
+    value = effect.change if isinstance(effect, LabelRelation) else effect.value
+    return Gauge(place(effect.low), place(value), place(effect.high))
+
+
+def aspect_bars(aspect: Aspect) -> tuple[Bar, ...]:
+    """An aspect's bars as a column's; only shares are known."""
+    return tuple(
+        Bar(label=bar.label, left_count=0, right_count=0, left_share=bar.left_share, right_share=bar.right_share)
+        for bar in aspect.bars
+    )

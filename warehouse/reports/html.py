@@ -5,45 +5,89 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from warehouse.checks.drift_result import ColumnDrift, DriftResult
+from warehouse.checks.drift_report import DriftReport, report_of
+from warehouse.checks.drift_result import DriftResult
+from warehouse.checks.drift_summary import label_of
 from warehouse.checks.drift_verdicts import Verdict
-from warehouse.checks.drift_words import number_text, share_text
-from warehouse.reports import charts
-from warehouse.statistics.kinds import PRESENCE_KINDS, Kind
+from warehouse.checks.drift_words import number_text, points_text, share_text
+from warehouse.reports import charts, drift_page
+from warehouse.statistics.kinds import Kind
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 LONGEST = 200
+MOST_BYTES = 950_000
+"""Of a page, so that it opens at once on a phone and fits into a mail."""
+MOST_DETAIL = 3
+"""Of a card, see `drift_card.html`."""
 # Control characters, and those that turn the reading direction of what follows them.
 _HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
 
 
-def drift_html(result: DriftResult) -> str:
-    """The drift report: verdict, table of all columns, a card per column, method."""
-    counts = {verdict.value: len(result.with_verdict(verdict)) for verdict in Verdict}
-    return _render(
-        "drift.html",
-        result=result,
-        counts=counts,
-        total=max(1, len(result.columns)),
-        cards=[_card(column, index) for index, column in enumerate(result.columns)],
-    )
-
-
-def _card(column: ColumnDrift, index: int) -> dict[str, Any]:
-    flat = column.kind in {Kind.CATEGORY, Kind.BOOLEAN, *PRESENCE_KINDS}
-    return {
-        "column": column,
-        "id": f"c{index}",
-        "leading": column.leading,
-        "upright": None if flat else charts.upright(column.bars),
-        "lying": charts.lying(column.bars) if flat else None,
+def drift_html(found: DriftReport | DriftResult) -> str:
+    """The report on drift, or on a single comparison: verdict, pairs, columns, what is beyond them, method."""
+    report = report_of(found) if isinstance(found, DriftResult) else found
+    main = report.main.result
+    label = label_of(main)
+    every_card = drift_page.cards(report)
+    shown = every_card[: drift_page.MOST_COLUMNS]
+    values: dict[str, Any] = {
+        "report": report,
+        "main": main,
+        # With several pairs each has a tile that says its sentence.
+        "sentences": main.summary or report.summary,
+        "advice": drift_page.advice(report),
+        "tiles": drift_page.tiles(report),
+        "label": label.name if label is not None else "",
+        "as_share": label is not None and label.kind in (Kind.BOOLEAN, Kind.CATEGORY),
+        "cards": shown,
+        "card_ids": {card.column.name: card.id for card in shown},
+        "hidden_columns": len(every_card) - len(shown),
+        "kinds": sorted({card.column.kind.value for card in shown}),
+        "has_relations": bool(main.relations),
+        "relations": drift_page.changed_relations(main),
+        "relation_sentence": drift_page.relation_sentence(main),
+        "most_important": max([1e-9, *(card.importance.importance for card in shown if not card.column.is_label)]),
+        "together": [
+            {"result": pair.result, "domain": pair.result.domain} for pair in report.pairs if pair.result.domain
+        ],
+        "segmented": [
+            {"title": pair.title, "segments": segments} for pair in report.pairs for segments in pair.result.segments
+        ],
+        "over_time": drift_page.series_view(report.series),
+        "left_out": drift_page.left_out(report),
     }
+    frame = _render("drift.html", card_texts=[], **values)
+    texts = _card_texts(shown, values["label"], values["as_share"], MOST_BYTES - len(frame.encode()))
+    return _render("drift.html", card_texts=texts, **values)
+
+
+def _card_texts(cards: Sequence[drift_page.Card], label: str, as_share: bool, room: int) -> list[Any]:
+    """One card per column, with less and less in them, from the least important one up, until all fit."""
+    macro = _environment().get_template("drift_card.html").module.card  # type: ignore[attr-defined]  # made by the template
+
+    def text(card: drift_page.Card, detail: int) -> Any:
+        return type(macro(card, 0, label, as_share))(_squeezed(macro(card, detail, label, as_share)))
+
+    # Of stable columns nobody looks at more than a chart and its numbers.
+    start = [MOST_DETAIL if card.worst is not Verdict.STABLE else MOST_DETAIL - 1 for card in cards]
+    texts = [text(card, detail) for card, detail in zip(cards, start, strict=True)]
+    size = sum(len(found.encode()) for found in texts)
+    for detail in reversed(range(MOST_DETAIL)):
+        for index in reversed(range(len(cards))):
+            if size <= room:
+                return texts
+            if start[index] > detail:
+                size -= len(texts[index].encode())
+                texts[index] = text(cards[index], detail)
+                size += len(texts[index].encode())
+    return texts
 
 
 def visible(text: object, limit: int = LONGEST) -> str:
@@ -60,6 +104,20 @@ def _measure(value: float | None) -> str:
     if value is None:
         return "–"
     return "0" if value == 0 else f"{value:.4f}" if abs(value) >= 0.00005 else f"{value:.1e}"
+
+
+def _label_value(value: float | None, as_share: bool) -> str:
+    return "–" if value is None else share_text(value) if as_share else number_text(value)
+
+
+def _signed(value: float, as_share: bool) -> str:
+    size = points_text(0.0, value) if as_share else number_text(abs(value))
+    return f"{'+' if value > 0 else '−'}{size}"
+
+
+def _auc_place(value: float) -> str:
+    """On a scale 600 wide from 0.5 to 1; below that, nothing can be told either."""
+    return f"{1200 * min(max(value - 0.5, 0.0), 0.5):.0f}"
 
 
 def _p_value(value: float) -> str:
@@ -89,13 +147,16 @@ def _environment() -> Environment:
         "measure": _measure,
         "p_value": _p_value,
         "gauge": charts.gauge,
+        "label_value": _label_value,
+        "signed": _signed,
+        "auc": _auc_place,
     }
     return environment
 
 
 def _render(template: str, **values: object) -> str:
     # Squeezed before the hash is taken, or the browser would refuse them.
-    script, style = _squeezed(_text("report.js")), _squeezed(_text("report.css"))
+    script, style = _squeezed(_text("report.js")), _squeezed(_text("report.css") + _text("drift.css"))
     page = (
         _environment()
         .get_template(template)
