@@ -77,11 +77,11 @@ def find_domain_drift(
         return None
     features = _features(pairs)
     wanted = max(FEWEST_SAMPLE_ROWS, min(SAMPLE_ROWS, SAMPLE_VALUES // len(features)))
-    samples = [
+    samples = tuple(
         draw_rows(engine, relation, features, groups, row_count=sketch.row_count, wanted=wanted, side=side)
         for side, relation, sketch in (("left", left, pairs[0].left), ("right", right, pairs[0].right))
-    ]
-    separation = separate(*samples, features)
+    )
+    separation = separate(samples[0], samples[1], features)
     if separation is None:
         return None
     threshold = rules.threshold("auc")

@@ -197,7 +197,7 @@ class _Tried:
         return _Tried(
             auc=float(auc),
             standard_error=float(np.sqrt((by_group**2).sum() * count / max(count - 1, 1))),
-            rank_sums=np.bincount(of_unit.ravel(), weights=ranks),
+            rank_sums=np.bincount(of_unit.ravel(), weights=ranks).astype(np.float64),
             sizes=np.bincount(of_unit.ravel()).astype(np.float64),
             right_units=units % 2 == 1,
         )

@@ -226,7 +226,7 @@ def _covariances(side: Outcomes, is_class: bool) -> Numbers:
         products = -np.einsum("kc,kd->kcd", shares, shares)
         places = np.arange(shares.shape[1])
         products[:, places, places] += shares
-        return products
+        return np.asarray(products)
     return np.asarray((side.squares + side.total.squares / max(float(side.rows.sum()), 1)) / rows)[:, :, None]
 
 
