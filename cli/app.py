@@ -85,6 +85,7 @@ app.command("push", rich_help_panel=DATASETS)(stores.push)
 app.command("pull", rich_help_panel=DATASETS)(stores.pull)
 app.command("remote", rich_help_panel=DATASETS)(stores.remote)
 app.command("drift", rich_help_panel=REPORTS)(drift.drift)
+app.command("profile", rich_help_panel=REPORTS)(drift.profile)
 app.command("leakage", rich_help_panel=REPORTS)(leakage.leakage)
 
 

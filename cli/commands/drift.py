@@ -61,6 +61,9 @@ def drift(
     label: Annotated[str | None, typer.Option(help="The column to predict, of tables and files.")] = None,
     time: Annotated[str | None, typer.Option(help="The column that says when a row happened.")] = None,
     group: Annotated[list[str] | None, typer.Option(help="A column whose values bind rows together.")] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Do not read A's rows: its profile stands for them (faster, less exact).")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the report as Markdown.")] = False,
     output: Annotated[
@@ -87,6 +90,7 @@ def drift(
         time=time,
         groups=tuple(group or ()),
         every=Every(over) if over else None,
+        by_profile=profile,
         beyond=Beyond(together=together, by=tuple(by or ())),
     )
     project = Project.find(context.obj)
@@ -119,6 +123,33 @@ def drift(
         raise typer.Exit(1)
 
 
+def profile(
+    context: typer.Context,
+    reference: Annotated[str, typer.Argument(help="A dataset, late_arrivals, or one version, late_arrivals@1.0.0.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the profile as JSON.")] = False,
+) -> None:
+    """Keep the facts of a version (counts, bins, frequent values), to compare rows with when its own are gone.
+
+    Example: warehouse profile late_arrivals@1.0.0
+    """
+    from warehouse.datasets.profiles import make_profile, profile_document, profile_path, write_profile
+    from warehouse.datasets.versions import find_version_or_folder
+
+    project = Project.find(context.obj)
+    version = find_version_or_folder(project, reference)
+    with _engine(project, None) as engine:
+        found = make_profile(engine, version)
+    write_profile(version, found)
+    path = profile_path(version)
+    if as_json:
+        console.print_json(profile_document(version, found))
+        return
+    console.print_table(("split", "rows"), [*zip(found.sets, found.row_counts, strict=False)], right=("rows",))
+    console.print_line(
+        f"profile of {len(found.columns)} columns: {project.relative(path)} ({console.size_text(path.stat().st_size)})"
+    )
+
+
 def _own_report(
     project: Project, reference: str, *, left: str | None, right: str | None, question: Question
 ) -> tuple[DriftReport, Path]:
@@ -130,6 +161,11 @@ def _own_report(
     version = found.version
     if version is None or found.split is not None:
         raise ProjectError(f"compare {reference} with what? for example: warehouse drift {reference} @build")
+    if question.by_profile:
+        raise ProjectError(
+            "--profile stands for the rows of A when they are compared with others"
+            f"\n  for example: warehouse drift {reference} @build --profile"
+        )
     if question.label or question.time or question.groups:
         raise ProjectError(
             f"--label, --time and --group are for tables and files; {version.name} declares its own\n"

@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from warehouse.checks.drift_pairs import Beyond, Frame, Purpose, compare_pair
+from warehouse.checks.drift_profiles import compare_pair_with_profile
 from warehouse.checks.drift_report import DriftReport, report_of_pairs
 from warehouse.checks.drift_series import compare_over_time
 from warehouse.checks.drift_splits import columns_apart, frame_of, report_of_version
 from warehouse.checks.drift_versions import report_of_versions
 from warehouse.datasets.named_rows import NamedRows, columns_of_export, pseudonyms
+from warehouse.datasets.profiles import find_profile
 from warehouse.datasets.versions import Version
 from warehouse.engine.base import Engine
 from warehouse.errors import ProjectError, QueryError, SpecError, problem_list, suggestion
@@ -34,6 +36,8 @@ class Question:
     groups: tuple[str, ...] = ()
     every: Every | None = None
     """How long the periods are into which the right rows are cut; None for no series."""
+    by_profile: bool = False
+    """Whether a profile stands for the left rows; it does in any case when their files are gone."""
     beyond: Beyond = field(default_factory=Beyond)
 
 
@@ -55,6 +59,9 @@ def report_of_rows(engine: Engine, left: NamedRows, right: NamedRows, question: 
         VersionError: a version has no such split.
         QueryError: something in the rows stopped a query.
     """
+    if question.by_profile or left.is_gone:
+        with readable(engine, right) as second:
+            return _report_by_profile(engine, left, second, question)
     own = not (question.label or question.time or question.groups or question.every)
     if own and left.version is not None and right.version is not None:
         if left.version.path == right.version.path and left.split and right.split:
@@ -104,6 +111,31 @@ def _report(engine: Engine, left: NamedRows, right: NamedRows, question: Questio
             rules=frame.rules,
         )
     return report_of_pairs(subject, [pair], series=series)
+
+
+def _report_by_profile(engine: Engine, left: NamedRows, right: NamedRows, question: Question) -> DriftReport:
+    """The report on one pair, of which the left rows are not read."""
+    version = left.version
+    if version is None:
+        raise ProjectError(f"{left.name} has no profile: only versions of datasets do")
+    if question.every is not None or question.beyond.by or question.beyond.together:
+        raise ProjectError(f"--over, --by and --together need the rows of {left.name}, and a profile has none")
+    profile = find_profile(engine, version)
+    names = [[column.name for column in version.manifest.columns], [c.name for c in engine.columns(right.relation)]]
+    subject = f"{left.name} to {right.name}"
+    pair = compare_pair_with_profile(
+        engine,
+        profile,
+        left.split,
+        right.relation,
+        left_name=left.name,
+        right_name=right.name,
+        subject=subject,
+        purpose=_TODAY if right.is_today else _OTHER,
+        frame=_frame(question, version, names, (left.name, right.name)),
+        excluded=_excluded(left, right, names),
+    )
+    return report_of_pairs(subject, [pair])
 
 
 def _frame(

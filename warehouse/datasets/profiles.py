@@ -75,6 +75,11 @@ def profile_path(version: Version) -> Path:
 
 def profile_json(version: Version, profile: StoredProfile) -> str:
     """The document as compact text of at most `MOST_BYTES`, or nearly so for thousands of columns."""
+    return _text(profile_document(version, profile))
+
+
+def profile_document(version: Version, profile: StoredProfile) -> dict[str, Any]:
+    """The profile as what JSON knows; what is nought, empty or not known is left out."""
     cells = CELLS
     while True:
         document = ProfileDocument(
@@ -85,11 +90,14 @@ def profile_json(version: Version, profile: StoredProfile) -> str:
             fingerprint=version.manifest.fingerprint,
             profile=thinned(profile, cells=cells),
         )
-        plain = _adapter().dump_python(document, mode="json", exclude_defaults=True)
-        text = json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
-        if len(text.encode()) <= MOST_BYTES or cells < len(profile.columns):
-            return text
+        plain: dict[str, Any] = _adapter().dump_python(document, mode="json", exclude_defaults=True)
+        if len(_text(plain).encode()) <= MOST_BYTES or cells < len(profile.columns):
+            return plain
         cells //= 2
+
+
+def _text(document: dict[str, Any]) -> str:
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
 
 
 def write_profile(version: Version, profile: StoredProfile) -> None:
