@@ -80,3 +80,11 @@ def test_a_line_break_in_a_name_or_a_value_stays_as_it_is(engine: LocalEngine) -
     )
 
     assert engine.rows(query) == [{name: 1, "text": "a\n  b"}]
+
+
+def test_an_answer_can_be_kept_with_its_values_bound(engine: LocalEngine) -> None:
+    query = Query.of(Step("numbers", "select $n as n"), Step("doubled", "select 2 * n as n from numbers"), n=21)
+
+    engine.rows(query.kept_as(identifier("an answer")))
+
+    assert engine.rows(Query.of(Step("kept", 'select n from "an answer"'))) == [{"n": 42}]

@@ -105,6 +105,10 @@ class Query:
         ctes = ",\n".join(f"{identifier(step.name)} as (\n{_laid_out(step.sql, margin='    ')}\n)" for step in first)
         return f"with {ctes}\n{body}"
 
+    def kept_as(self, table: str) -> Query:
+        """The statement that keeps the answer in the session, under this quoted name, instead of showing it."""
+        return Query((Step(self.name, f"create or replace temp table {table} as\n{self.text}"),), self.parameters)
+
 
 _QUOTED = re.compile(r"""("(?:[^"]|"")*"|'(?:[^']|'')*')""")
 

@@ -130,9 +130,9 @@ def _find(
 ) -> LeakageResult:
     twins = read_twins(engine, rows)
     try:
-        _keep(engine, LABELS, times_and_labels_sql(rows))
+        engine.rows(times_and_labels_sql(rows).kept_as(LABELS.sql))
         times, time_counts = read_times(engine, rows, spec, LABELS, thorough=thorough)
-        _keep(engine, SAMPLE, sample_sql(rows))
+        engine.rows(sample_sql(rows).kept_as(SAMPLE.sql))
         (counted,) = engine.rows(Query.of(Step("sample_count", f"select count(*) as n from {SAMPLE.sql}")))
         sample = replace(rows, relation=SAMPLE)
         scored = read_predictors(engine, rows if thorough else sample, sample)
@@ -160,10 +160,6 @@ def _find(
         for kept in (LABELS, SAMPLE):
             engine.rows(Query.of(Step("drop_kept", f"drop table if exists {kept.sql}")))
     return replace(result, findings=judge(result, spec))
-
-
-def _keep(engine: Engine, table: Relation, query: Query) -> None:
-    engine.rows(Query.of(Step(query.name, f"create or replace temp table {table.sql} as\n{query.text}")))
 
 
 def _keys(engine: Engine, rows: SplitRows, *, proved: bool) -> SharedValues | None:

@@ -119,11 +119,8 @@ def read_near_texts(
     engine: Engine, rows: SplitRows, column: LeakColumn, *, threshold: float = THRESHOLD
 ) -> TextTwins | None:
     """Rows whose text is nearly that of another split's row, equal ones included; None when there is none."""
-    keep = (
-        f"create or replace temp table {TEXTS.sql} as select s, {rows.key_sql} as key, {column.sql}::varchar as text"
-        f" from {rows.relation.sql}"
-    )
-    engine.rows(Query.of(Step("keep_texts", keep)))
+    texts = f"select s, {rows.key_sql} as key, {column.sql}::varchar as text from {rows.relation.sql}"
+    engine.rows(Query.of(Step("texts", texts)).kept_as(TEXTS.sql))
     try:
         find_near_texts(engine, TEXTS, "text", table=NEAR, threshold=threshold)
         (row,) = engine.rows(near_text_counts_sql(rows))

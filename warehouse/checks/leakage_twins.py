@@ -196,8 +196,7 @@ def read_twins(engine: Engine, rows: SplitRows) -> Twins | None:
     """Which rows have equal features. One grouping of a hash; one scan more when rows repeat."""
     if not rows.features:
         return None
-    keep = f"create or replace temp table {REPEATS.sql} as\n{repeats_sql(rows).text}"
-    engine.rows(Query.of(Step("keep_repeats", keep)))
+    engine.rows(repeats_sql(rows).kept_as(REPEATS.sql))
     try:
         count = f"select count(*) as kinds, coalesce(sum(n), 0)::bigint as repeated from {REPEATS.sql}"
         (repeats,) = engine.rows(Query.of(Step("repeat_counts", count)))

@@ -149,7 +149,7 @@ def compare_versions(engine: Engine, left: Version, right: Version) -> Differenc
         rows = (*_all_rows(left.manifest, is_left=True), *_all_rows(right.manifest, is_left=False))
     elif not _has_same_files(left.manifest, right.manifest):
         compared = [name for name in same if name not in key]
-        engine.rows(_kept(differing_rows_sql(left, right, key=key, compared=compared)))
+        engine.rows(differing_rows_sql(left, right, key=key, compared=compared).kept_as(_DIFFERING))
         rows = _row_changes(engine, key)
         if any(change.changed_count for change in rows):
             columns = _column_changes(engine, left, right, key=key, compared=compared)
@@ -264,10 +264,6 @@ def _matches(left: str, right: str, key_count: int) -> str:
 def _key_text(key_count: int, rows: str) -> str:
     parts = ", ".join(f"{rows}.k{i}::varchar" for i in range(key_count))
     return f"concat_ws(', ', {parts})"
-
-
-def _kept(query: Query) -> Query:
-    return Query.of(Step("keep_rows", f"create or replace temp table {_DIFFERING} as\n{query.text}"))
 
 
 def _row_changes(engine: Engine, key: Sequence[str]) -> tuple[RowChange, ...]:

@@ -90,9 +90,9 @@ def mark_duplicate_rows(
         return 0
     rows = duplicate_rows_sql(relation, spec, columns)
     bits = f"bitstring_agg(row_number, {facts.first_row}, {facts.last_row})"
-    counted = f"select count(*) as row_count, {bits} as bits from ({rows.text})"
+    counted = Step("duplicate_bits", f"select count(*) as row_count, {bits} as bits from {rows.name}")
     table = identifier(f"{DUPLICATES}_bits")
-    engine.rows(Query.of(Step("keep_duplicates", f"create or replace temp table {table} as {counted}")))
+    engine.rows(Query.of(*rows.steps, counted).kept_as(table))
     (row,) = engine.rows(Query.of(Step("duplicate_count", f"select row_count from temp.{table}")))
     if row["row_count"]:
         load = f"set variable {DUPLICATES} = (select bits from temp.{table})"

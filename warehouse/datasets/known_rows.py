@@ -83,8 +83,7 @@ def mark_known_rows(
         key: The key's columns.
         facts: Of the table.
     """
-    query = known_bits_sql(relation, columns, version, tuple(variables), key=key, facts=facts)
-    engine.rows(Query.of(Step("keep_bits", f"create or replace temp table {_BITS} as\n{query.text}")))
+    engine.rows(known_bits_sql(relation, columns, version, tuple(variables), key=key, facts=facts).kept_as(_BITS))
     rows = engine.rows(Query.of(Step("known", f"select split, row_count from temp.{_BITS}")))
     counts = {row["split"]: int(row["row_count"]) for row in rows}
     for split, variable in variables.items():

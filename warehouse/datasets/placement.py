@@ -171,8 +171,7 @@ def place_rows(
     if stratify:
         _mark_newest(engine, relation, columns, spec, newest, facts)
     if kept_points:
-        points = Query.of(*pointed_rows_sql(relation, spec, facts, known))
-        engine.rows(Query.of(Step("keep_points", f"create or replace temp table {POINTS} as\n{points.text}")))
+        engine.rows(Query.of(*pointed_rows_sql(relation, spec, facts, known)).kept_as(POINTS))
     if isinstance(spec.split, HashSplit) and stratify:
         findings += place_strata(
             engine,
@@ -182,8 +181,7 @@ def place_rows(
             by_entity=not is_movable(spec),
             movable_flags=_flags(spec, known),
         )
-    bits = split_bits_sql(relation, spec, facts, known, kept_points=kept_points)
-    engine.rows(Query.of(Step("keep_bits", f"create or replace temp table {_BITS} as\n{bits.text}")))
+    engine.rows(split_bits_sql(relation, spec, facts, known, kept_points=kept_points).kept_as(_BITS))
     if kept_points:
         engine.rows(Query.of(Step("drop_points", f"drop table temp.{POINTS}")))
     placement = _placement(engine, spec, facts)

@@ -134,8 +134,7 @@ def split_parts(
             bounds = [row["row_number"] for row in starts]
             yield from _cut(whole, relation, bounds, condition, most_rows, is_sorted=False)
             continue
-        rows = part_rows_sql(whole, [column.sql for column in columns])
-        engine.rows(Query.of(Step("sort_rows", f"create or replace temp table {_SORTED} as\n{rows.text}")))
+        engine.rows(part_rows_sql(whole, [column.sql for column in columns]).kept_as(_SORTED))
         try:
             bounds = list(range(0, row_count, most_rows))
             yield from _cut(whole, Relation.table("temp", _SORTED), bounds, "true", most_rows, is_sorted=True)

@@ -269,7 +269,7 @@ def place_strata(
         ExportError: rows of one entity lie in several strata.
     """
     units = strata_units_sql(by_entity=by_entity, movable_flags=movable_flags, has_frozen=bool(frozen))
-    _keep(engine, _UNITS, units)
+    engine.rows(units.kept_as(_UNITS))
     (row,) = engine.rows(
         Query.of(
             Step(
@@ -281,13 +281,9 @@ def place_strata(
     if row["mixed"]:
         raise ExportError(_mixed_message(engine, split, dataset, int(row["mixed"])))
     shares = open_shares(split, frozen)
-    _keep(engine, _STRATA, strata_quotas_sql(shares, quotas(shares, int(row["n"]))))
-    _keep(engine, STRATIFIED, stratified_units_sql(shares))
+    engine.rows(strata_quotas_sql(shares, quotas(shares, int(row["n"]))).kept_as(_STRATA))
+    engine.rows(stratified_units_sql(shares).kept_as(STRATIFIED))
     return tuple(_quota_findings(engine, shares, dataset, by_entity=by_entity))
-
-
-def _keep(engine: Engine, table: str, query: Query) -> None:
-    engine.rows(Query.of(Step(f"keep_{table}", f"create or replace temp table {table} as\n{query.text}")))
 
 
 def mixed_entities_sql() -> Query:

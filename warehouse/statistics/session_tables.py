@@ -32,7 +32,7 @@ class SessionTables:
     def create(self, name: str, query: Query) -> str:
         """A table of this query's rows that is dropped in the end."""
         table = identifier(f"{self._prefix}_{name}")
-        self._run(query.name, f"create or replace temp table {table} as\n{query.text}")
+        self._engine.rows(query.kept_as(table))
         if table not in self._open:
             self._open.append(table)
         return table
@@ -48,7 +48,7 @@ class SessionTables:
     def keep(self, name: str, query: Query) -> str:
         """A table of just this name that stays."""
         table = identifier(name)
-        self._run(query.name, f"create or replace temp table {table} as\n{query.text}")
+        self._engine.rows(query.kept_as(table))
         return table
 
     def insert(self, table: str, query: Query) -> int:
