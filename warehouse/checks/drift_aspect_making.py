@@ -87,6 +87,8 @@ def tally_aspect(setting: Setting, name: str, cells: CommonCells, *, note: str =
         return None
     shares = zip(cells.labels, cells.left / cells.left.sum(), cells.right / cells.right.sum(), strict=True)
     bars = [AspectBar(label=label, left_share=float(p), right_share=float(q)) for label, p, q in shares]
+    if len(bars) < 2:
+        return None
     return counted_aspect(
         setting, name, cells.independent_counts, bars=bars, explanation=f"{opening(name)}: {change(bars)}{note}."
     )
@@ -128,6 +130,9 @@ def pair_aspect(
         return None
     evidence = gather_evidence(engine, left, right, pair, groups)
     bars = [AspectBar(label=bar.label, left_share=bar.left_share, right_share=bar.right_share) for bar in bars_of(pair)]
+    if len(bars) < 2:
+        # One value on both sides: the column's own missing values say all there is.
+        return None
     means = (
         side_of(pair, pair.left, pair.left_histogram, is_left=True).mean,
         side_of(pair, pair.right, pair.right_histogram, is_left=False).mean,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from warehouse.checks.drift_aspect_making import Setting, change, counted_aspect, opening
+from warehouse.checks.drift_aspect_making import Setting, change, counted_aspect, effect_of, opening
 from warehouse.checks.drift_effects import Evidence
 from warehouse.checks.drift_parts import Aspect, AspectBar
 from warehouse.checks.drift_words import count_text, time_text
@@ -21,6 +21,7 @@ from warehouse.statistics.calendar_facts import (
     calendar,
     rows_per_day_sql,
     rows_per_hour_sql,
+    share_gap,
 )
 from warehouse.statistics.kinds import Family
 from warehouse.statistics.session_tables import SessionTables
@@ -117,39 +118,44 @@ def _profile(
 def _gaps(one: Calendar, other: Calendar, setting: Setting, *, by_hour: bool) -> Aspect | None:
     """Days or hours without a row between the first and the last; None when neither side has any.
 
-    A side with fewer rows has more empty days by chance: the denser side's are those that it would have at the density
-    of the other.
+    Days of the week (hours of the day) on which neither side ever has a row do not count. A side with fewer rows has
+    more empty days by chance: the denser side's are those that it would have at the density of the other.
     """
     unit, length = ("hour", HOUR) if by_hour else ("day", DAY)
     slots = (one.hours, other.hours) if by_hour else (one.days, other.days)
-    if all(side.used_count == side.count for side in slots):
-        return None
-    densities = [side.row_count / side.count for side in slots]
-    used = [side.expected_used(min(1.0, min(densities) / own)) for side, own in zip(slots, densities, strict=True)]
-    name, with_rows = f"{unit}s without a row", f"{unit}s with rows"
-    tallies = [
-        Tally(counts={with_rows: share, name: side.count - share}) for side, share in zip(slots, used, strict=True)
+    cycles = (one.hour_of_day, other.hour_of_day) if by_hour else (one.day_of_week, other.day_of_week)
+    # Where both sides are closed, on Sundays say, no row is missing.
+    rows_of_places = zip(cycles[0].row_counts, cycles[1].row_counts, strict=True)
+    closed = [place for place, rows in enumerate(rows_of_places) if not any(rows)]
+    open_counts = [
+        side.count - sum(cycle.slot_counts[place] for place in closed)
+        for side, cycle in zip(slots, cycles, strict=True)
     ]
+    if all(side.used_count == count for side, count in zip(slots, open_counts, strict=True)):
+        return None
+    densities = [side.row_count / count for side, count in zip(slots, open_counts, strict=True)]
+    used = [side.expected_used(min(1.0, min(densities) / own)) for side, own in zip(slots, densities, strict=True)]
+    name = f"{unit}s without a row"
+    shares = [1 - rows / count for rows, count in zip(used, open_counts, strict=True)]
+    gap = share_gap(shares[0], shares[1], open_counts[0], open_counts[1])
     told = " and ".join(
-        f"{words} of {count_text(side.count, unit)} in {name}"
-        for side, name in zip(slots, (setting.left_name, setting.right_name), strict=True)
-        for words in (f"{side.count - side.used_count:,}",)
+        f"{count - side.used_count:,} of {count_text(count, unit)} in {side_name}"
+        for side, count, side_name in zip(slots, open_counts, (setting.left_name, setting.right_name), strict=True)
     )
     longest = max(slots, key=lambda side: side.longest_gap)
     assert longest.gap_start is not None
     since = time_text(longest.gap_start * length, Family.TIMESTAMP)
-    return counted_aspect(
-        setting,
-        name,
-        common_cells(tallies[0], tallies[1]).independent_counts,
-        bars=[
-            AspectBar(
-                label=label,
-                left_share=tallies[0].counts[label] / slots[0].count,
-                right_share=tallies[1].counts[label] / slots[1].count,
-            )
-            for label in (with_rows, name)
-        ],
+    return Aspect(
+        name=name,
+        effect=effect_of(setting, name, value=gap.effect, low=gap.low, high=gap.high, p_value=gap.p_value),
+        jensen_shannon=gap.distance,
+        noise_floor=gap.noise_floor,
+        left_mean=None,
+        right_mean=None,
+        bars=(
+            AspectBar(label=f"{unit}s with rows", left_share=1 - shares[0], right_share=1 - shares[1]),
+            AspectBar(label=name, left_share=shares[0], right_share=shares[1]),
+        ),
         explanation=(
             f"{opening(name)}: {told}; the longest gap is {count_text(longest.longest_gap, unit)} from {since}."
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step
 from warehouse.statistics.bins import to_datetime
+from warehouse.statistics.distance import NORMAL_QUANTILE
+from warehouse.statistics.significance import normal_tail
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
@@ -226,3 +229,42 @@ def _month_lengths(days: Slots) -> list[int]:
         end = last.day if (year, month) == (last.year, last.month - 1) else length
         lengths[month] += end - start + 1
     return lengths
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareGap:
+    """Jensen-Shannon distances (base 2) between two shares, 0..1."""
+
+    distance: float
+    noise_floor: float
+    effect: float
+    low: float
+    high: float
+    p_value: float
+
+
+def share_gap(left: float, right: float, left_count: float, right_count: float) -> ShareGap:
+    """How far two shares of so many days lie apart, also where few days or nearly none make a share.
+
+    By the angle whose sine is the root of the share: its variance is that of the count alone, and small distances are
+    an eighth of the squared difference of the angles, in nats. Source: Anscombe (1948).
+    """
+    angles = [
+        2 * math.asin(math.sqrt((share * count + 3 / 8) / (count + 3 / 4)))
+        for share, count in ((left, left_count), (right, right_count))
+    ]
+    apart = abs(angles[1] - angles[0])
+    variance = 1 / (left_count + 0.5) + 1 / (right_count + 0.5)
+    reach = NORMAL_QUANTILE * math.sqrt(variance)
+
+    def scaled(angle: float) -> float:
+        return min(1.0, max(0.0, angle) / math.sqrt(8 * math.log(2)))
+
+    return ShareGap(
+        distance=scaled(apart),
+        noise_floor=scaled(math.sqrt(variance)),
+        effect=scaled(math.sqrt(max(0.0, apart**2 - variance))),
+        low=scaled(apart - reach),
+        high=scaled(apart + reach),
+        p_value=min(1.0, 2 * normal_tail(apart / math.sqrt(variance))),
+    )

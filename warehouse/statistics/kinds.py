@@ -69,6 +69,8 @@ CATEGORY_VALUES = 1_000
 """Up to this many different values a string is a category, however its values look."""
 TEXT_LENGTH = 40
 """Strings of more characters than this on average are text, unless they are few."""
+REPEATING_SHARE = 0.9
+"""Below this share of different values, strings repeat."""
 IDENTIFIER_ROWS = 200
 """Below this many rows, values that all differ prove nothing."""
 IDENTIFIER_SHARE = 0.99
@@ -148,12 +150,14 @@ def number_kind(*, distinct: int) -> Kind:
     return Kind.DISCRETE if distinct <= DISCRETE_VALUES else Kind.NUMBER
 
 
-def string_kind(*, distinct: int, mean_length: float, spaced_share: float) -> Kind:
-    """Kind of a string column: `distinct` values in the sample, the share of values with white space between words.
+def string_kind(*, distinct: int, sampled: int, mean_length: float, spaced_share: float) -> Kind:
+    """Kind of a string column: `distinct` of `sampled` values, the share of values with white space between words.
 
-    Category names have spaces too ("New York"), so spaces alone make text only of what rarely repeats.
+    Category names have spaces too ("New York"), so spaces alone make text only of what rarely repeats: of more values
+    than a category has, or, in a small table, of values that nearly all differ.
     """
-    if distinct <= CATEGORY_VALUES and mean_length <= 5 * TEXT_LENGTH:
+    repeats = distinct < IDENTIFIER_ROWS or distinct < REPEATING_SHARE * sampled
+    if distinct <= CATEGORY_VALUES and repeats and mean_length <= 5 * TEXT_LENGTH:
         return Kind.CATEGORY
     return Kind.TEXT if mean_length > TEXT_LENGTH or spaced_share > 0.5 else Kind.CATEGORY
 

@@ -183,6 +183,7 @@ def kind_by_samples(engine: Engine, relation: Relation, column: Measured, left: 
         sampled = max(1, left.sampled_count + right.sampled_count)
         kind = string_kind(
             distinct=distinct,
+            sampled=max(left.sampled_count, right.sampled_count),
             mean_length=(left.mean_length * left.sampled_count + right.mean_length * right.sampled_count) / sampled,
             spaced_share=(left.spaced_share * left.sampled_count + right.spaced_share * right.sampled_count) / sampled,
         )
