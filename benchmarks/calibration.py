@@ -98,7 +98,7 @@ def generate(folder: Path, rows: tuple[int, int], *, seed: int, shifts: bool) ->
     folder.mkdir(parents=True, exist_ok=True)
     connection = duckdb.connect()
     connection.execute(
-        f"create macro u(i, s) as (hash(i * 1000003 + s * 7919 + 104729 * {seed}) >> 11)::double"
+        f"create macro u(i, s) as (hash(i * 1000003 + s * 7919 + {104729 * seed}) >> 11)::double"
         " / 9007199254740992.0 + 1e-17;"
         "create macro z(i, s) as sqrt(-2 * ln(u(i, s))) * cos(2 * pi() * u(i, s + 5000))"
     )

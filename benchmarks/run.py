@@ -13,6 +13,7 @@ TOPICS = (
     "validation",
     "export",
     "drift",
+    "calibration",
     "stability",
     "leakage",
     "entities",
@@ -30,11 +31,23 @@ def main() -> int:
     parser.add_argument("--deepchecks-python", help="interpreter of an environment with the `deepchecks` extra")
     arguments = parser.parse_args()
     peer = arguments.peer_python
-    peers = {"drift": peer, "leakage": arguments.deepchecks_python}
+    deepchecks = arguments.deepchecks_python
+    options_of: dict[str, list[str]] = {
+        "drift": [
+            *(["--peer-python", peer] if peer else []),
+            *(["--deepchecks-python", deepchecks] if deepchecks else []),
+        ],
+        "calibration": [
+            "--quick",
+            *(["--peer", f"evidently={peer}"] if peer else []),
+            *(["--peer", f"deepchecks={deepchecks}"] if deepchecks else []),
+        ],
+        "leakage": ["--peer-python", deepchecks] if deepchecks else [],
+    }
     missed = []
     for topic in TOPICS:
         print(f"\n== {topic}", flush=True)
-        options = ["--peer-python", peers[topic]] if peers.get(topic) else []
+        options = options_of.get(topic, [])
         python = peer if peer and topic in PEER_TOPICS else sys.executable
         if subprocess.run([python, str(Path(__file__).with_name(f"{topic}.py")), *options]).returncode:
             missed.append(topic)

@@ -176,8 +176,8 @@ def first_scan_sql(
             samples.append(f"list_sort(list({number}) filter ({number} is not null)) as {sample}")
             last = f"(len({sample}) - 1)"
             facts.append(
-                f"list_transform($levels, lambda level: {sample}[1 + cast(floor(level * {last}) as bigint)])"
-                f" as quantiles_{index}"
+                f"list_select({sample}, list_transform("
+                f"$levels, lambda level: 1 + cast(floor(level * {last}) as bigint))) as quantiles_{index}"
             )
             counted |= {f"minimum_{index}": f"min({number})", f"maximum_{index}": f"max({number})"}
             drawn[f"sampled_{index}"] = f"count({present})"
