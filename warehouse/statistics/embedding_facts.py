@@ -24,14 +24,14 @@ MOST_NUMBERS = 4_000_000
 
 def vector_sql(value: str) -> str:
     """A list or array as a list of doubles; null when an element is missing, or its norm is not finite."""
-    whole = f"case when list_count({value}) = len({value}) then cast({value} as double[]) end"
-    return f"case when isfinite(list_inner_product({whole}, {whole})) then {whole} end"
+    return f"case when isfinite({norm_sql(value)}) then cast({value} as double[]) end"
 
 
 def norm_sql(value: str) -> str:
     """The length of a vector in the Euclidean sense; null when an element is missing, NaN or infinite when one is."""
-    whole = f"case when list_count({value}) = len({value}) then cast({value} as double[]) end"
-    return f"sqrt(list_inner_product({whole}, {whole}))"
+    # NOTE: not `list_inner_product`, which refuses missing elements even of rows that a condition leaves out.
+    squares = f"list_sum(list_transform(cast({value} as double[]), lambda element: element * element))"
+    return f"case when list_count({value}) = len({value}) then sqrt({squares}) end"
 
 
 def vectors_sql(sample: str, column: str, *, length: int, most_rows: int) -> Query:

@@ -110,6 +110,21 @@ def common_family(left: Family, right: Family) -> Family | None:
     return None
 
 
+def types_meet(left: TypeName, right: TypeName) -> bool:
+    """Whether values of both types can be compared, nested ones by what is in them; of structs one field is enough."""
+    if left.members and right.members:
+        others = {name.lower(): type_ for name, type_ in right.members}
+        return any(name.lower() in others and types_meet(type_, others[name.lower()]) for name, type_ in left.members)
+    if left.key is not None and right.key is not None and left.item is not None and right.item is not None:
+        return types_meet(left.key, right.key) and types_meet(left.item, right.item)
+    if left.item is not None and right.item is not None and left.key is right.key is None:
+        return types_meet(left.item, right.item)
+    if left.is_nested or right.is_nested:
+        return False
+    family = common_family(family_of(left.name), family_of(right.name))
+    return family is not None and (family is not Family.OTHER or left.name.upper() == right.name.upper())
+
+
 def kinds_of(family: Family, type_name: str = "") -> tuple[Kind, ...]:
     """The kinds that a column of this family, nested ones of this type, can be compared as; the usual one first.
 

@@ -20,11 +20,13 @@ from warehouse.statistics.kinds import (
     may_identify,
     number_kind,
     string_kind,
+    types_meet,
 )
 from warehouse.statistics.nested_kinds import nested_kind
 from warehouse.statistics.number_facts import number_facts
 from warehouse.statistics.profile import Histogram, Measured, Sketch, distinct_count, row_count, sketch
 from warehouse.statistics.sketches import Sketches
+from warehouse.statistics.type_names import parse_type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +163,7 @@ def match_columns(
             left_out[name] = "only on the right"
         else:
             family = common_family(family_of(left[name]), family_of(right[name]))
-            if family is None:
+            if family is None or not types_meet(parse_type(left[name]), parse_type(right[name])):
                 left_out[name] = f"its type differs: {left[name]} on the left, {right[name]} on the right"
             else:
                 measured.append(Measured(name, family))
