@@ -75,7 +75,8 @@ def label_change(label: ColumnDrift) -> str:
         way = "rose" if shares[1] > shares[0] else "fell"
         words = f"{share_text(shares[0])} to {share_text(shares[1])} of rows ({points_text(*shares)})"
         return f"{name} {way} from {words}"
-    before, after = label.left.mean, label.right.mean
+    numeric = label.kind in (Kind.NUMBER, Kind.DISCRETE)
+    before, after = (label.left.mean, label.right.mean) if numeric else (None, None)
     if before is not None and after is not None and number_text(before) != number_text(after):
         way = "rose" if after > before else "fell"
         return f"{name} {way} from {number_text(before)} to {number_text(after)} on average"
@@ -133,8 +134,8 @@ def _behind(label: ColumnDrift, ranked: Sequence[ColumnImportance]) -> str:
     shares = _truth(label)
     if shares is not None:
         change = shares[1] - shares[0]
-    elif label.left.mean is not None and label.right.mean is not None:
-        change = label.right.mean - label.left.mean
+    elif label.kind in (Kind.NUMBER, Kind.DISCRETE) and None not in (label.left.mean, label.right.mean):
+        change = (label.right.mean or 0.0) - (label.left.mean or 0.0)
     else:
         return ""
     pushing = [entry for entry in ranked if entry.label_shift is not None and change]

@@ -146,7 +146,7 @@ def _happening(
         return moved
     truth = next((bar for bar in bars if bar.label == "true"), None)
     if kind is Kind.BOOLEAN and truth is not None and truth.left_share != truth.right_share:
-        return _changed("true", truth.left_share, truth.right_share)
+        return _changed(quoted("true"), truth.left_share, truth.right_share)
     ranked = sorted(bars, key=lambda bar: -_weight(bar.left_share, bar.right_share))
     if not ranked:
         return "the distribution changed."

@@ -9,7 +9,7 @@ from warehouse.checks.drift_importance import ColumnImportance, rank_columns
 from warehouse.checks.drift_parts import Aspect, LabelRelation
 from warehouse.checks.drift_report import DriftPair, DriftReport, pair_sentence
 from warehouse.checks.drift_result import Bar, ColumnDrift, DriftResult, Role
-from warehouse.checks.drift_series import DriftSeries, SeriesColumn, SeriesPoint
+from warehouse.checks.drift_series_result import DriftSeries, SeriesColumn, SeriesPoint
 from warehouse.checks.drift_summary import advise, label_change, label_of
 from warehouse.checks.drift_verdicts import Verdict
 from warehouse.checks.drift_words import count_text, quoted, some
@@ -81,6 +81,11 @@ class Card:
     def column(self) -> ColumnDrift:
         """In the first pair that has it."""
         return self.first.column
+
+    @property
+    def as_share(self) -> bool:
+        """Whether the label is told by the share of a class, and not by its mean."""
+        return self.relation is not None and self.relation.outcome != ""
 
     @property
     def worst(self) -> Verdict:
@@ -173,11 +178,18 @@ def cards(report: DriftReport) -> list[Card]:
             importance.setdefault(entry.name, entry)
     rank = list(Verdict)
 
-    def order(name: str) -> tuple[bool, int, int, float, str]:
+    def order(name: str) -> tuple[bool, int, int, float, float, str]:
         found = sightings[name]
         first = found[min(found)]
         worst = min(rank.index(column.verdict) for column in found.values())
-        return (not first.is_label, rank.index(first.verdict), worst, -importance[name].importance, name)
+        return (
+            not first.is_label,
+            rank.index(first.verdict),
+            worst,
+            -importance[name].importance,
+            -first.strength,
+            name,
+        )
 
     relations = {relation.feature: relation for relation in report.main.result.relations}
     return [

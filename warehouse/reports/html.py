@@ -16,7 +16,6 @@ from warehouse.checks.drift_summary import label_of
 from warehouse.checks.drift_verdicts import Verdict
 from warehouse.checks.drift_words import number_text, points_text, share_text
 from warehouse.reports import charts, drift_page
-from warehouse.statistics.kinds import Kind
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -45,7 +44,6 @@ def drift_html(found: DriftReport | DriftResult) -> str:
         "advice": drift_page.advice(report),
         "tiles": drift_page.tiles(report),
         "label": label.name if label is not None else "",
-        "as_share": label is not None and label.kind in (Kind.BOOLEAN, Kind.CATEGORY),
         "cards": shown,
         "card_ids": {card.column.name: card.id for card in shown},
         "hidden_columns": len(every_card) - len(shown),
@@ -64,16 +62,18 @@ def drift_html(found: DriftReport | DriftResult) -> str:
         "left_out": drift_page.left_out(report),
     }
     frame = _render("drift.html", card_texts=[], **values)
-    texts = _card_texts(shown, values["label"], values["as_share"], MOST_BYTES - len(frame.encode()))
+    texts = _card_texts(shown, values["label"], MOST_BYTES - len(frame.encode()))
     return _render("drift.html", card_texts=texts, **values)
 
 
-def _card_texts(cards: Sequence[drift_page.Card], label: str, as_share: bool, room: int) -> list[Any]:
+def _card_texts(cards: Sequence[drift_page.Card], label: str, room: int) -> list[Any]:
     """One card per column, with less and less in them, from the least important one up, until all fit."""
+    from markupsafe import Markup
+
     macro = _environment().get_template("drift_card.html").module.card  # type: ignore[attr-defined]  # made by the template
 
     def text(card: drift_page.Card, detail: int) -> Any:
-        return type(macro(card, 0, label, as_share))(_squeezed(macro(card, detail, label, as_share)))
+        return Markup(_squeezed(macro(card, detail, label)))
 
     # Of stable columns nobody looks at more than a chart and its numbers.
     start = [MOST_DETAIL if card.worst is not Verdict.STABLE else MOST_DETAIL - 1 for card in cards]
@@ -91,8 +91,10 @@ def _card_texts(cards: Sequence[drift_page.Card], label: str, as_share: bool, ro
 
 
 def visible(text: object, limit: int = LONGEST) -> str:
-    """Text fit to be shown: no control or direction characters, and not longer than `limit`."""
+    """Text fit to be shown: no control or direction characters, not longer than `limit`; blanks alone can be seen."""
     cleaned = _HARMFUL.sub("\N{REPLACEMENT CHARACTER}", str(text))
+    if cleaned.isspace():
+        cleaned = "\N{OPEN BOX}" * len(cleaned)
     return cleaned if len(cleaned) <= limit else cleaned[: limit - 1] + "…"
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 
 from warehouse.checks.drift_parts import LabelRelation, RelationBin
-from warehouse.checks.drift_series import DriftSeries, SeriesColumn
+from warehouse.checks.drift_series_result import DriftSeries, SeriesColumn
 from warehouse.checks.drift_verdicts import Verdict
 
 MOST_BINS = 20
@@ -101,13 +102,16 @@ def column_trend(series: DriftSeries, column: SeriesColumn, at: Sequence[float])
     """A column's distance to the baseline, period by period, against its threshold."""
     where = {period.start: x for period, x in zip(series.periods, at, strict=True)}
     points = [point for point in column.points if point.period in where]
-    highest = max([1.5 * column.threshold, *(point.high for point in points)])
+    # A period with few rows says little and reaches far: it would press all others flat.
+    highest = max([1.5 * column.threshold, *(point.high for point in points if not point.is_thin)])
     spots = [(where[point.period] * TREND_WIDTH, _y(point.value, highest)) for point in points]
-    upper = [(x, _y(point.high, highest)) for (x, _), point in zip(spots, points, strict=True)]
-    lower = [(x, _y(point.low, highest)) for (x, _), point in zip(spots, points, strict=True)]
+    edges = [
+        ((x, _y(point.high, highest)), (x, _y(point.low, highest))) for (x, _), point in zip(spots, points, strict=True)
+    ]
+    breaks = _breaks(series, [point.period for point in points])
     return Trend(
-        line=_line(spots, _breaks(series, [point.period for point in points])),
-        band=_line([*upper, *reversed(lower)], set()) + "z" if points else "",
+        line=_line(spots, breaks),
+        band=_band(edges, breaks),
         level_y=_y(column.threshold, highest),
         marks=tuple(
             round(where[change.period] * TREND_WIDTH, 1) for change in column.change_points if change.period in where
@@ -141,7 +145,7 @@ def label_trend(series: DriftSeries, at: Sequence[float]) -> Trend | None:
 
 
 def _y(value: float, highest: float) -> float:
-    return TREND_HEIGHT * (1 - value / (highest or 1.0))
+    return TREND_HEIGHT * (1 - min(value / (highest or 1.0), 1.0))
 
 
 def _breaks(series: DriftSeries, periods: Sequence[str]) -> set[int]:
@@ -151,6 +155,15 @@ def _breaks(series: DriftSeries, periods: Sequence[str]) -> set[int]:
         for index in range(1, len(periods))
         if any(periods[index - 1] < gap.start <= periods[index] for gap in series.gaps)
     }
+
+
+def _band(edges: Sequence[tuple[tuple[float, float], tuple[float, float]]], breaks: set[int]) -> str:
+    """The outline of what lies between upper and lower edges, one for each run of periods."""
+    bounds = [0, *sorted(breaks), len(edges)]
+    runs = [edges[start:end] for start, end in pairwise(bounds) if start < end]
+    return "".join(
+        _line([*(upper for upper, _ in run), *(lower for _, lower in reversed(run))], set()) + "z" for run in runs
+    )
 
 
 def _line(spots: Sequence[tuple[float, float]], breaks: set[int]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from warehouse.checks.drift_importance import rank_columns
 from warehouse.checks.drift_report import DriftReport
 from warehouse.checks.drift_result import ColumnDrift, DriftResult
 from warehouse.checks.drift_verdicts import Verdict
@@ -14,17 +15,22 @@ PAIR_RIGHT = ("rows", "drifted", "undecided", "stable", "together")
 
 
 def drift_rows(result: DriftResult, *, limit: int) -> list[tuple[str, ...]]:
-    """Cells of the worst columns, those that are not stable first, the label always among them; of `DRIFT_HEADERS`."""
-    return [_drift_row(column) for column in result.columns[:limit]]
+    """Cells of the columns that matter most, the label and those that are not stable first; of `DRIFT_HEADERS`."""
+    return [_drift_row(column) for column in _ranked(result)[:limit]]
 
 
 def drift_rest(result: DriftResult, *, limit: int) -> str:
     """What the table does not show; empty when it shows all."""
-    rest = result.columns[limit:]
+    rest = _ranked(result)[limit:]
     if not rest:
         return ""
     counts = [(verdict, sum(column.verdict is verdict for column in rest)) for verdict in Verdict]
     return "and " + ", ".join(f"{count} {verdict}" for verdict, count in counts if count)
+
+
+def _ranked(result: DriftResult) -> list[ColumnDrift]:
+    columns = {column.name: column for column in result.columns}
+    return [columns[entry.name] for entry in rank_columns(result)]
 
 
 def _drift_row(column: ColumnDrift) -> tuple[str, ...]:

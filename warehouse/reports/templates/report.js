@@ -47,7 +47,7 @@
     });
   }
 
-  // What a closed card holds must still be found, and must be on paper.
+  // What a closed card holds must still be found. Paper shows what the screen shows.
   const open = () => {
     const card = location.hash && document.getElementById(location.hash.slice(1));
     if (card && card.tagName === "DETAILS") card.open = true;
@@ -58,7 +58,6 @@
     const card = link && document.getElementById(link.hash.slice(1));
     if (card && card.tagName === "DETAILS") card.open = true;
   });
-  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((part) => (part.open = true)));
   open();
   filter();
 })();
