@@ -119,7 +119,7 @@ def find_domain_drift(
             columns=columns,
             beyond=beyond,
             looked_at=len({feature.column for feature in features}),
-            of=len(pairs),
+            of=sum(bool(features_of(pair)) for pair in pairs),
         ),
     )
 
@@ -147,7 +147,7 @@ def _explanation(
 ) -> str:
     interval = f"AUC {separation.auc:.2f}, {separation.low:.2f} to {separation.high:.2f}; 0.50 is a coin toss"
     sample = f"on {rows[0]:,} and {rows[1]:,} rows that it had not seen"
-    which = "all columns" if looked_at == of else f"{looked_at:,} of {of:,} columns"
+    which = "all columns" if looked_at == of else f"the first {looked_at:,} of {of:,} columns"
     told = f"from a row of {names[0]} or {names[1]} by {which} together"
     if verdict is Verdict.STABLE:
         return f"A classifier can hardly tell {told} where it comes from ({interval}; {sample})."
