@@ -37,13 +37,23 @@ class Evidence:
         left, right = cell_counts(self.cells)
         return left / self.left.design_effect, right / self.right.design_effect
 
+    @property
+    def concentration(self) -> float:
+        """That of both sides; the one whose shares vary more counts more."""
+        left, right = self.left, self.right
+        weights = (
+            left.design_effect / max(1, self.pair.left.row_count),
+            right.design_effect / max(1, self.pair.right.row_count),
+        )
+        return (weights[0] * left.concentration + weights[1] * right.concentration) / sum(weights)
+
 
 def find_effects(evidence: Evidence, rules: DriftRules = NO_RULES) -> list[Effect]:
     """All effects that apply to this column, not judged yet; none when a side has no rows."""
     pair = evidence.pair
     if not pair.left.row_count or not pair.right.row_count:
         return []
-    measured = measure_jensen_shannon(*evidence.independent_counts)
+    measured = measure_jensen_shannon(*evidence.independent_counts, concentration=evidence.concentration)
     effects = [
         Effect(
             name=EffectName.DISTANCE,
@@ -72,17 +82,18 @@ def _share_effect(evidence: Evidence, threshold: float) -> list[Effect]:
     if not candidates:
         return []
     n, m = evidence.pair.left.row_count, evidence.pair.right.row_count
-    a, b = evidence.left.design_effect, evidence.right.design_effect
     reach = NormalDist().inv_cdf(1 - (1 - INTERVAL) / 2 / len(candidates))
 
     def change(cell: Cell) -> float:
         return abs(cell.right_count / m - cell.left_count / n)
 
     def error(cell: Cell) -> float:
+        a, b = evidence.left.effect_of(cell), evidence.right.effect_of(cell)
         p, q = (cell.left_count / a + 1) / (n / a + 2), (cell.right_count / b + 1) / (m / b + 2)
         return math.sqrt(p * (1 - p) / (n / a + 2) + q * (1 - q) / (m / b + 2))
 
     def p_value(cell: Cell) -> float:
+        a, b = evidence.left.effect_of(cell), evidence.right.effect_of(cell)
         pooled = (cell.left_count + cell.right_count) / (n + m)
         spread = math.sqrt(pooled * (1 - pooled) * (a / n + b / m))
         return 2 * normal_tail(change(cell) / spread) * len(candidates) if spread else 1.0

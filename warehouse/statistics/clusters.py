@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step, identifier
 from warehouse.statistics.cells import Cell
 from warehouse.statistics.profile import Measured
+
+PARTS = 128
+"""Groups are put into so many parts by a hash, whose spread tells how the cells vary together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,11 +23,24 @@ class Clustering:
 
     group_count: int
     design_effect: float
-    """How many rows of this column count as one independent row, at least 1."""
+    """How many rows of this column count as one independent row, at least 1; on average over the cells."""
     lone_rows: int
     """Rows whose value occurs in one group only: what a group that was not seen would bring anew."""
     lone_squares: int
     """Sum of squares of the rows of each such value."""
+    concentration: float = 1.0
+    """By how much few directions carry the variance: 1 plus the squared coefficient of variation of the design effects
+    in all directions. Where one maker's planes fly most, the cells' shares vary far more one way than another."""
+    cell_effects: Mapping[str | float, float] = field(default_factory=dict)
+    """The design effect of each value's share, where values are cells."""
+    rest_effect: float | None = None
+    """That of the share of rows without such a value."""
+
+    def effect_of(self, cell: Cell) -> float:
+        """How many rows count as one for this cell's share; the average where it is not known."""
+        if cell.has_value and not isinstance(cell.label, tuple):
+            return self.cell_effects.get(cell.label, self.design_effect)
+        return self.design_effect if self.rest_effect is None else self.rest_effect
 
 
 INDEPENDENT = Clustering(group_count=0, design_effect=1.0, lone_rows=0, lone_squares=0)
@@ -29,9 +48,10 @@ INDEPENDENT = Clustering(group_count=0, design_effect=1.0, lone_rows=0, lone_squ
 
 
 def cell_sums_sql(relation: Relation, column: Measured, cells: Sequence[Cell], groups: Sequence[str]) -> Query:
-    """One row per cell: `row_count`, and over the groups the sums of x squared and of x n; in each also those of n.
+    """One row per part and cell: `row_count`, and over its groups the sums of x squared and of x n.
 
-    x is a group's rows in the cell, n its rows in all. A cell is a bin, a value, or (null) everything else.
+    Every row also has the sum of n squared over all groups, and their number. x is a group's rows in the cell, n its
+    rows in all; a part is some of the groups, by a hash. A cell is a bin, a value, or (null) everything else.
     """
     bounds = [cell.label[1] for cell in cells if isinstance(cell.label, tuple)]
     values = [cell.label for cell in cells if cell.has_value and not isinstance(cell.label, tuple)]
@@ -57,6 +77,7 @@ def cell_sums_sql(relation: Relation, column: Measured, cells: Sequence[Cell], g
             "cell_sums",
             f"""
             select
+                hash({keys}) % {PARTS} as part,
                 cell,
                 sum(x) as row_count,
                 sum(x * x) as squares,
@@ -64,7 +85,7 @@ def cell_sums_sql(relation: Relation, column: Measured, cells: Sequence[Cell], g
                 (select sum(n * n) from groups) as group_squares,
                 (select count(*) from groups) as group_count,
             from groups_in_cells join groups using ({keys})
-            group by cell
+            group by part, cell
             """,
         ),
         **parameters,
@@ -106,23 +127,67 @@ def clustering(
     """How this column's rows come in groups; one scan of it and the group columns, and one more for lone values.
 
     The design effect is the mean, over the cells, of the variance of a cell's share that the groups show, in units of
-    the one that independent rows would have. Source: Rao and Scott (1981), the first-order correction.
+    the one that independent rows would have. Source: Rao and Scott (1981), the first-order correction, and (1984) the
+    second, by which few heavy directions count (`concentration`); their covariance is that of random groups (Wolter
+    2007, chapter 2).
     """
-    sums = engine.rows(cell_sums_sql(relation, column, cells, groups))
-    total = sum(int(row["row_count"]) for row in sums)
+    rows = engine.rows(cell_sums_sql(relation, column, cells, groups))
     lone = engine.rows(lone_values_sql(relation, column, groups))[0] if with_lone_values else {}
-    group_count = int(sums[0]["group_count"]) if sums else 0
-    effect = 1.0
-    if len(sums) > 1 and group_count > 1:
-        spread = 0.0
-        for row in sums:
-            share = int(row["row_count"]) / total
-            squares, products, of_groups = (float(row[key]) for key in ("squares", "products", "group_squares"))
-            spread += (squares - 2 * share * products + share * share * of_groups) / (total * share)
-        effect = spread / (len(sums) - 1) * group_count / (group_count - 1)
+    group_count = int(rows[0]["group_count"]) if rows else 0
+    lone_facts = {"lone_rows": int(lone.get("lone_rows", 0)), "lone_squares": int(lone.get("lone_squares", 0))}
+    sums = _sums_per_cell(rows)
+    if len(sums) < 2 or group_count < 2:
+        return Clustering(group_count=group_count, design_effect=1.0, **lone_facts)
+    total = sum(row_count for row_count, _, _ in sums.values())
+    of_groups = float(rows[0]["group_squares"])
+    spread, effects = 0.0, {}
+    for cell, (row_count, squares, products) in sums.items():
+        share = row_count / total
+        variance = (squares - 2 * share * products + share * share * of_groups) / (total * share)
+        spread += variance
+        effects[cell] = max(1.0, variance / (1 - share) * group_count / (group_count - 1))
+    has_values = any(cell.has_value and not isinstance(cell.label, tuple) for cell in cells)
+    has_bounds = any(isinstance(cell.label, tuple) for cell in cells)
+    # Without values or bounds the cells are: missing, and not.
+    rest = effects.get(None) if has_values or has_bounds else effects[next(iter(effects))]
     return Clustering(
         group_count=group_count,
-        design_effect=max(1.0, effect),
-        lone_rows=int(lone.get("lone_rows", 0)),
-        lone_squares=int(lone.get("lone_squares", 0)),
+        design_effect=max(1.0, spread / (len(sums) - 1) * group_count / (group_count - 1)),
+        concentration=_concentration(rows, list(sums)),
+        cell_effects={cell: effect for cell, effect in effects.items() if cell is not None} if has_values else {},
+        rest_effect=rest,
+        **lone_facts,
     )
+
+
+def _sums_per_cell(rows: Sequence[Mapping[str, Any]]) -> dict[Any, tuple[int, float, float]]:
+    """Rows, squares and products of each cell, over all parts."""
+    sums: dict[Any, tuple[int, float, float]] = {}
+    for row in rows:
+        count, squares, products = sums.get(row["cell"], (0, 0.0, 0.0))
+        sums[row["cell"]] = (
+            count + int(row["row_count"]),
+            squares + float(row["squares"]),
+            products + float(row["products"]),
+        )
+    return sums
+
+
+def _concentration(rows: Sequence[Mapping[str, Any]], cells: Sequence[Any]) -> float:
+    """From how the parts' shares of the cells vary together; 1 with too few parts to know."""
+    places = {cell: place for place, cell in enumerate(cells)}
+    parts = {part: place for place, part in enumerate(sorted({int(row["part"]) for row in rows}))}
+    freedom = len(parts) - 1
+    if freedom < 2:
+        return 1.0
+    counts = np.zeros((len(parts), len(cells)))
+    for row in rows:
+        counts[parts[int(row["part"])], places[row["cell"]]] = int(row["row_count"])
+    total = counts.sum()
+    shares = counts.sum(axis=0) / total
+    residuals = (counts - np.outer(counts.sum(axis=1), shares)) / np.sqrt(shares * total)
+    product = residuals.T @ residuals * (freedom + 1) / freedom
+    trace, degrees = float(np.trace(product)), len(cells) - 1
+    # The sum of squares of an estimated matrix is too large by what its own noise adds.
+    square = (float((product**2).sum()) - trace**2 / freedom) * freedom**2 / ((freedom - 1) * (freedom + 2))
+    return float(min(max(1.0, degrees * square / trace**2), degrees)) if trace > 0 else 1.0

@@ -296,12 +296,14 @@ def _with_groups(
             design_effect=max(1.0, weighted / total) if total else 1.0,
             lone_rows=sum(known.lone_rows for known in found),
             lone_squares=sum(known.lone_squares for known in found),
+            concentration=max(known.concentration for known in found),
         )
     )
     sides = tuple(
         replace(
             side,
             design_effect=known.design_effect if math.isfinite(known.design_effect) else 1.0,
+            concentration=known.concentration,
             group_count=known.group_count,
             lone_rows=known.lone_rows,
             lone_squares=known.lone_squares,

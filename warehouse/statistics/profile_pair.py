@@ -6,6 +6,8 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step
 from warehouse.statistics.bins import Bins
@@ -108,16 +110,26 @@ def compare_with_profile(
 
 
 def gap_of_values(listed: Sequence[Category]) -> CumulativeGap:
-    """The gap of numbers that are all counted one by one; exact."""
+    """The gap of numbers that are all counted one by one, with a value on either side; exact."""
     entries = sorted(listed, key=lambda entry: entry.label)
-    edges = tuple(float(entry.label) for entry in entries)
+    values = np.array([entry.label for entry in entries], dtype=np.float64)
+    # The last value's cumulative share is 1 on both sides.
     left, right = (
-        Histogram(counts=tuple(counts), moments=None)
-        for counts in ([entry.left_count for entry in entries], [entry.right_count for entry in entries])
+        np.cumsum(counts)[:-1] / counts.sum()
+        for counts in (
+            np.array([entry.left_count for entry in entries], dtype=np.float64),
+            np.array([entry.right_count for entry in entries], dtype=np.float64),
+        )
     )
-    # With one value per bin, all of a bin's rows lie on its edge.
-    gap = binned_gap(Bins(edges=edges, bounds=(), lowest=edges[0]), left, right)
-    return replace(gap, kolmogorov_smirnov_error=0.0, wasserstein_error=0.0)
+    steps, gaps = np.diff(values), np.abs(left - right)
+    return CumulativeGap(
+        kolmogorov_smirnov=float(gaps.max(initial=0.0)),
+        kolmogorov_smirnov_error=0.0,
+        wasserstein=float((gaps * steps).sum()),
+        wasserstein_error=0.0,
+        left_spread=float((np.sqrt(left * (1 - left)) * steps).sum()),
+        right_spread=float((np.sqrt(right * (1 - right)) * steps).sum()),
+    )
 
 
 def _reaching(bins: Bins, scan: Sketch) -> Bins:

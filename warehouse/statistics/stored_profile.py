@@ -50,6 +50,8 @@ class SideFacts:
     """Rows whose value is not listed."""
     design_effect: float = 1.0
     """How many rows count as one independent row; 1 when they come in no groups."""
+    concentration: float = 1.0
+    """By how much few directions carry the variance that groups bring."""
     group_count: int = 0
     lone_rows: int = 0
     """Rows whose value occurs in one group only."""
@@ -149,6 +151,7 @@ def clustering_of(column: ColumnProfile, place: int) -> Clustering:
     return Clustering(
         group_count=side.group_count,
         design_effect=side.design_effect,
+        concentration=side.concentration,
         lone_rows=side.lone_rows,
         lone_squares=side.lone_squares,
     )
