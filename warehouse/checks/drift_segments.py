@@ -139,13 +139,7 @@ def _cut(engine: Engine, left: Relation, right: Relation, by: str, pairs: Sequen
     family = family_of(types[by])
     pair = next((pair for pair in pairs if pair.name == by and pair.kind not in (Kind.TEXT, Kind.IDENTIFIER)), None)
     if pair is None:
-        others = {column.name for relation in (left, right) for column in engine.columns(relation)} - {by}
-        # Whatever its values look like, it was asked for by its values.
-        kinds = {by: Kind.CATEGORY} if family is Family.STRING else {}
-        facts = compare_relations(engine, left, right, skip=others, kinds=kinds, exact_rows=0)
-        if not facts.columns:
-            raise SpecError(f"segments by {by!r} cannot be compared: {facts.left_out[by]}")
-        pair = facts.columns[0]
+        pair = _facts(engine, left, right, by, family)
     if pair.family is Family.OTHER:
         raise SpecError(
             f"{by!r} is of type {pair.left_type}, whose values cannot be segments\n"
@@ -166,6 +160,19 @@ def _cut(engine: Engine, left: Relation, right: Relation, by: str, pairs: Sequen
         unlisted = 0
     names |= {FIRST + index: value for index, value in enumerate(values)}
     return _Cut(parts=coding, names=names, unlisted_count=unlisted)
+
+
+def _facts(engine: Engine, left: Relation, right: Relation, by: str, family: Family) -> ColumnPair:
+    """Of a column that the whole comparison leaves out, or compares as text."""
+    others = {column.name for relation in (left, right) for column in engine.columns(relation)} - {by}
+    # Whatever its values look like, it was asked for by its values.
+    kinds = {by: Kind.CATEGORY} if family is Family.STRING else {}
+    facts = compare_relations(engine, left, right, skip=others, kinds=kinds, exact_rows=0)
+    if facts.columns and facts.columns[0].kind is Kind.IDENTIFIER:
+        facts = compare_relations(engine, left, right, skip=others, kinds={by: Kind.NUMBER}, exact_rows=0)
+    if not facts.columns:
+        raise SpecError(f"segments by {by!r} cannot be compared: {facts.left_out[by]}")
+    return facts.columns[0]
 
 
 def _rows(side: PartCounts, part: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from statistics import median
 
 from warehouse.checks.drift import all_excluded
 from warehouse.checks.drift_periods import (
@@ -48,6 +49,8 @@ __all__ = [
     "compare_over_time",
 ]
 
+THIN_SHARE = 0.2
+"""Of the median period's rows; a period with fewer has just begun, or lost rows."""
 MOST_VALUES = 50
 """So many values of a category have cells of their own in a series; a period rarely bears more."""
 
@@ -98,7 +101,7 @@ def compare_over_time(
     compared = [pair for pair in facts.columns if pair.kind is not Kind.IDENTIFIER]
     mean = label_mean_of(next((pair for pair in facts.columns if pair.name == label), None))
     timed, untimed = period_rows(engine, rows, periods, mean)
-    found = []
+    found: list[ColumnCounts] = []
     if facts.left_row_count and timed and compared:
         codings = [coding_of(pair, key=str(index), most_values=MOST_VALUES) for index, pair in enumerate(compared)]
         before = part_counts(engine, baseline, Whole(), codings, groups=groups)
@@ -107,7 +110,15 @@ def compare_over_time(
             ColumnCounts.of(pair, coding, before, after, threshold=rules.threshold("distance", pair.name))
             for pair, coding in zip(compared, codings, strict=True)
         ]
-    columns = series_columns(found, [start_of(period.part, every).isoformat() for period in timed], label)
+    calendar = [column for column in found if column.follows_calendar]
+    found = [column for column in found if not column.follows_calendar]
+    excluded |= {
+        column.pair.name: f"it has another value each {every}, so it says when a row is from" for column in calendar
+    }
+    usual = median([period.row_count for period in timed]) if timed else 0
+    thin = [period.row_count < THIN_SHARE * usual for period in timed]
+    starts = [start_of(period.part, every).isoformat() for period in timed]
+    columns = series_columns(found, starts, thin, label)
     series = DriftSeries(
         subject=subject,
         baseline_name=baseline_name,
@@ -121,7 +132,8 @@ def compare_over_time(
         label_value=mean.value if mean else None,
         baseline_label_mean=all_rows(engine, baseline, mean).label_mean if mean else None,
         periods=tuple(
-            _period(period, every, [column.points[index] for column in columns]) for index, period in enumerate(timed)
+            _period(period, every, thin[index], [column.points[index] for column in columns])
+            for index, period in enumerate(timed)
         ),
         gaps=_gaps(timed, every),
         columns=columns,
@@ -132,11 +144,12 @@ def compare_over_time(
     return replace(series, summary=summarise_series(series))
 
 
-def _period(period: PeriodRows, every: Every, points: Sequence[SeriesPoint]) -> Period:
+def _period(period: PeriodRows, every: Every, is_thin: bool, points: Sequence[SeriesPoint]) -> Period:
     return Period(
         start=start_of(period.part, every).isoformat(),
         end=end_of(period.part, every).isoformat(),
         row_count=period.row_count,
+        is_thin=is_thin,
         label_mean=period.label_mean,
         drifted_count=sum(point.verdict is Verdict.DRIFTED for point in points),
         undecided_count=sum(point.verdict is Verdict.UNDECIDED for point in points),

@@ -17,6 +17,10 @@ from warehouse.statistics.distance import Counts
 from warehouse.statistics.pair import ColumnPair
 from warehouse.statistics.part_counts import PartCounts
 
+CALENDAR_PERIODS = 5
+CALENDAR_SHARE = 0.8
+"""Of a period's rows. Not all: a weekday may be of local time, and periods are of UTC."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnCounts:
@@ -46,6 +50,18 @@ class ColumnCounts:
             design_effects=periods.design_effects[pair.name],
             threshold=threshold,
         )
+
+    @property
+    def follows_calendar(self) -> bool:
+        """Whether it has one value per period, nearly, and most often another in the next: a weekday, a batch.
+
+        It differs from any baseline in every period, and that says nothing.
+        """
+        if len(self.periods) < CALENDAR_PERIODS:
+            return False
+        usual = self.periods.argmax(axis=1)
+        share = float(np.median(self.periods.max(axis=1) / self.periods.sum(axis=1)))
+        return share >= CALENDAR_SHARE and float((np.diff(usual) != 0).mean()) > 0.5
 
     def period(self, index: int) -> SliceDrift:
         """This period against the baseline."""
@@ -78,7 +94,9 @@ class ColumnCounts:
         )
 
 
-def series_columns(found: Sequence[ColumnCounts], starts: Sequence[str], label: str | None) -> tuple[SeriesColumn, ...]:
+def series_columns(
+    found: Sequence[ColumnCounts], starts: Sequence[str], thin: Sequence[bool], label: str | None
+) -> tuple[SeriesColumn, ...]:
     """The columns over all periods, which begin at `starts`; verdicts are corrected for all columns and periods."""
     effects: list[Effect] = []
     floors: list[float] = []
@@ -96,6 +114,7 @@ def series_columns(found: Sequence[ColumnCounts], starts: Sequence[str], label: 
             SeriesPoint(
                 period=start,
                 row_count=int(row_count),
+                is_thin=is_thin,
                 value=effect.value,
                 low=effect.low,
                 high=effect.high,
@@ -104,8 +123,8 @@ def series_columns(found: Sequence[ColumnCounts], starts: Sequence[str], label: 
                 q_value=q_value,
                 verdict=effect.verdict,
             )
-            for start, (effect, q_value), floor, row_count, missing in zip(
-                starts, answers[own], floors[own], rows, column.periods[:, MISSING], strict=True
+            for start, is_thin, (effect, q_value), floor, row_count, missing in zip(
+                starts, thin, answers[own], floors[own], rows, column.periods[:, MISSING], strict=True
             )
         )
         columns.append(_column(column, points, is_label=column.pair.name == label))
@@ -122,17 +141,10 @@ def series_columns(found: Sequence[ColumnCounts], starts: Sequence[str], label: 
 
 
 def _column(counts: ColumnCounts, points: tuple[SeriesPoint, ...], *, is_label: bool) -> SeriesColumn:
-    decided = [point.verdict for point in points if point.verdict is not Verdict.UNDECIDED]
-    verdict = decided[-1] if decided else Verdict.UNDECIDED
-    since = _since(points) if verdict is Verdict.DRIFTED else None
-    happened = ""
-    if since is not None:
-        happened = explain_slice(counts.stretch(since, len(points)))
-    elif Verdict.DRIFTED in decided:
-        worst = max(
-            range(len(points)), key=lambda index: (points[index].verdict is Verdict.DRIFTED, points[index].value)
-        )
-        happened = f"most in {points[worst].period}, when {explain_slice(counts.period(worst))}"
+    decided = [index for index, point in enumerate(points) if point.verdict is not Verdict.UNDECIDED]
+    last = max((index for index in decided if not points[index].is_thin), default=None)
+    verdict = points[last].verdict if last is not None else Verdict.UNDECIDED
+    since = _since(points, last) if last is not None and verdict is Verdict.DRIFTED else None
     return SeriesColumn(
         name=counts.pair.name,
         kind=counts.pair.kind,
@@ -144,14 +156,36 @@ def _column(counts: ColumnCounts, points: tuple[SeriesPoint, ...], *, is_label: 
         undecided_count=sum(point.verdict is Verdict.UNDECIDED for point in points),
         points=points,
         change_points=_change_points(counts, points),
-        explanation=explain_series(points, verdict, since, happened),
+        explanation=explain_series(points, last, since, _happened(counts, points, last, since)),
     )
 
 
-def _since(points: Sequence[SeriesPoint]) -> int:
-    """Index of the first drifted period of those at the end with none stable between."""
-    last_stable = max((index for index, point in enumerate(points) if point.verdict is Verdict.STABLE), default=-1)
-    return next(index for index, point in enumerate(points) if index > last_stable and point.verdict is Verdict.DRIFTED)
+def _since(points: Sequence[SeriesPoint], last: int) -> int:
+    """Index of the first drifted period up to the last with none stable between, thin ones apart."""
+    since = last
+    for index in range(last, -1, -1):
+        if points[index].is_thin:
+            continue
+        if points[index].verdict is Verdict.STABLE:
+            break
+        if points[index].verdict is Verdict.DRIFTED:
+            since = index
+    return since
+
+
+def _happened(counts: ColumnCounts, points: Sequence[SeriesPoint], last: int | None, since: int | None) -> str:
+    """How the column differs, in the periods that show it; without a full stop, empty when it does not."""
+    if last is not None and since is not None:
+        whole = counts.stretch(since, last + 1)
+        # Summers and winters make up for each other.
+        if whole.effect.low > counts.threshold:
+            return explain_slice(whole)
+        return f"in {points[last].period} {explain_slice(counts.period(last))}"
+    drifted = [index for index, point in enumerate(points) if point.verdict is Verdict.DRIFTED]
+    if not drifted:
+        return ""
+    worst = max(drifted, key=lambda index: points[index].value)
+    return f"{points[worst].period}, when {explain_slice(counts.period(worst))}"
 
 
 def _change_points(counts: ColumnCounts, points: Sequence[SeriesPoint]) -> tuple[ChangePoint, ...]:

@@ -21,6 +21,9 @@ class Period:
     end: str
     """Its last day, inclusive."""
     row_count: int
+    is_thin: bool
+    """It has fewer than a fifth of the median period's rows: it has just begun, or rows are missing. No verdict on a
+    column as a whole rests on it."""
     label_mean: float | None
     """Share of rows with the label true, or with `label_value`; mean of a numeric label. None without a label."""
     drifted_count: int
@@ -46,6 +49,8 @@ class SeriesPoint:
     period: str
     """The period's first day."""
     row_count: int
+    is_thin: bool
+    """As the period's."""
     value: float
     """Jensen-Shannon distance to the baseline with the noise taken out, 0..1."""
     low: float
@@ -87,7 +92,7 @@ class SeriesColumn:
     threshold: float
     """Of the distance."""
     verdict: Verdict
-    """Of the last period that could be decided; undecided when none could. The last of all may have just begun."""
+    """Of the last period that could be decided, thin ones apart; undecided when none could."""
     drifted_since: str | None
     """First day of the run of drifted periods, with none stable between, that lasts to the end; None unless the verdict
     is drifted."""
@@ -103,8 +108,9 @@ class SeriesColumn:
 
     @property
     def last_decided(self) -> SeriesPoint | None:
-        """The last period that has drifted or is stable."""
-        return next((point for point in reversed(self.points) if point.verdict is not Verdict.UNDECIDED), None)
+        """The period that the verdict is of."""
+        decided = (point for point in reversed(self.points) if point.verdict is not Verdict.UNDECIDED)
+        return next((point for point in decided if not point.is_thin), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

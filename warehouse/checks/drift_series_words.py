@@ -13,21 +13,31 @@ from warehouse.statistics.kinds import Kind
 TOLD_COLUMNS = 3
 
 
-def explain_series(points: Sequence[SeriesPoint], verdict: Verdict, since: int | None, happened: str) -> str:
-    """What became of one column, in one or two sentences; `happened` says how it differs, without a full stop."""
+def explain_series(points: Sequence[SeriesPoint], last: int | None, since: int | None, happened: str) -> str:
+    """What became of one column, in one or two sentences.
+
+    Args:
+        points: all periods.
+        last: index of the period that the verdict is of; None when none could be decided.
+        since: index of the first period of the drift that lasts.
+        happened: how the column differs, without a full stop; names the period when the drift did not last.
+    """
     drifted = sum(point.verdict is Verdict.DRIFTED for point in points)
     undecided = sum(point.verdict is Verdict.UNDECIDED for point in points)
     if since is not None:
-        return f"Drifted since {points[since].period}: {happened}."
-    if verdict is Verdict.UNDECIDED:
-        return "Too few rows in any period to tell."
-    last = next(point for point in reversed(points) if point.verdict is not Verdict.UNDECIDED)
+        return f"Drifted since {points[since].period}{', the first of all' if not since else ''}: {happened}."
+    if last is None:
+        return f"Too few rows in any period to tell{f', but drifted {_times(drifted)}{happened}' if drifted else ''}."
     if drifted:
-        return f"Alike in {last.period}, but drifted in {count_text(drifted, 'period')} before, {happened}."
-    told = f"Alike in {count_text(len(points) - undecided, 'period')}"
-    return (
-        f"{told}; {undecided:,} cannot be judged without more rows." if undecided else f"{told}, which is all of them."
-    )
+        return f"Alike in {points[last].period}, but drifted {_times(drifted)}{happened}."
+    if undecided:
+        told = f"Alike in {count_text(len(points) - undecided, 'period')}"
+        return f"{told}; {undecided:,} cannot be judged without more rows."
+    return f"Alike in all {count_text(len(points), 'period')}." if len(points) > 1 else "Alike."
+
+
+def _times(drifted: int) -> str:
+    return "in " if drifted == 1 else f"in {drifted:,} periods, most in "
 
 
 def summarise_series(series: DriftSeries) -> tuple[str, ...]:
@@ -59,6 +69,12 @@ def _sentences(series: DriftSeries) -> Iterable[str]:
         where = longest.start if longest.start == longest.end else f"{longest.start} to {longest.end}"
         which = "" if len(series.gaps) == 1 else "the longest gap: "
         yield f"{count_text(missing, series.every.value)} without rows ({which}{where})."
+    if series.periods[-1].is_thin:
+        last = series.periods[-1]
+        yield (
+            f"The last {series.every}, {last.start}, has {count_text(last.row_count, 'row')}: too few beside the "
+            "others to rest a verdict on."
+        )
     if series.untimed_row_count:
         have = "has" if series.untimed_row_count == 1 else "have"
         yield (
@@ -71,7 +87,7 @@ def _opening(series: DriftSeries) -> str:
     total = len(series.columns)
     drifted = len(series.with_verdict(Verdict.DRIFTED))
     undecided = len(series.with_verdict(Verdict.UNDECIDED))
-    last = series.periods[-1]
+    last = next((period for period in reversed(series.periods) if not period.is_thin), series.periods[-1])
     by = last.start if series.every is Every.DAY else f"the {series.every} of {last.start}"
     if not total:
         return f"No column of {series.baseline_name} and {series.rows_name} could be compared."

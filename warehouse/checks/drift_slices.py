@@ -10,7 +10,7 @@ from warehouse.checks.drift_words import number_text, quoted, share_text, time_t
 from warehouse.statistics.cells import Cell, cell_counts, distribution_cells
 from warehouse.statistics.coded import Coding, pair_of_counts
 from warehouse.statistics.distance import Counts, measure_jensen_shannon, total_variation
-from warehouse.statistics.kinds import Kind
+from warehouse.statistics.kinds import Family, Kind
 from warehouse.statistics.pair import ColumnPair
 from warehouse.statistics.significance import benjamini_hochberg
 
@@ -97,7 +97,8 @@ def _moved_median(pair: ColumnPair, bins: Sequence[Cell]) -> str:
     left, right = cell_counts(bins)
     if len(bins) < 2 or not left.sum() or not right.sum():
         return ""
-    before, after = _median(bins, left), _median(bins, right)
+    whole = pair.family in (Family.INTEGER, Family.STRING)
+    before, after = _median(bins, left, whole=whole), _median(bins, right, whole=whole)
     # As ranks in the left's rows, so that neither unit nor tails matter.
     below = sum(count * _part_below(cell, after) for cell, count in zip(bins, left, strict=True)) / left.sum()
     if abs(below - 0.5) < 0.1:
@@ -116,13 +117,14 @@ def _part_below(cell: Cell, value: float) -> float:
     return 0.0 if lower >= value else (value - lower) / (upper - lower)
 
 
-def _median(bins: Sequence[Cell], counts: Counts) -> float:
+def _median(bins: Sequence[Cell], counts: Counts, *, whole: bool) -> float:
     wanted, reached = counts.sum() / 2, 0.0
     for cell, count in zip(bins, counts, strict=True):
         if count and reached + count >= wanted and isinstance(cell.label, tuple):
             lower, upper = cell.label
             part = (wanted - reached) / count
-            return float(lower * (1 - part) + upper * part)
+            median = float(lower * (1 - part) + upper * part)
+            return float(round(median)) if whole else median
         reached += count
     raise AssertionError("counts hold their median")
 
