@@ -91,7 +91,8 @@ def _of_numbers(evidence: Evidence) -> Mapping[str, float | None]:
     spreads = gap.left_spread, gap.right_spread
     moved = wasserstein_noise(gap.wasserstein, counts=counts, spreads=spreads, variances=variances)
     unit = MICROSECONDS_PER_DAY if pair.kind is Kind.TIME else 1.0
-    deviation = math.sqrt(left.variance)
+    # Of values near the largest or the smallest doubles the square cannot be held.
+    deviation = math.sqrt(left.variance) if math.isfinite(left.variance) else 0.0
     mean = standardised_mean_difference(left.mean, right.mean, left.variance, right.variance)
     mean_noise = None if mean is None else mean_difference_noise(mean, counts=counts, variances=variances)
     return {

@@ -53,9 +53,12 @@ def sorted_gap(left: Counts, right: Counts) -> CumulativeGap:
 def binned_gap(bins: Bins, left: Histogram, right: Histogram) -> CumulativeGap:
     """The gap from fine bins, with its error; each side has a finite value, and no row is read."""
     left_counts, right_counts = np.array(left.counts, dtype=np.float64), np.array(right.counts, dtype=np.float64)
+    edges = np.array(bins.edges)
+    # The first bin begins at the smallest value itself, the others just above the edge before.
+    begins = np.concatenate(([bins.lowest], np.nextafter(edges[:-1], np.inf)))
     # Half widths, so that the widest of ranges do not overflow.
     widths = np.diff(np.array([bins.lowest, *bins.edges]) / 2)
-    statistic, error = kolmogorov_smirnov_binned(left_counts, right_counts)
+    statistic, error = kolmogorov_smirnov_binned(left_counts, right_counts, begins >= edges)
     area, area_error = wasserstein_binned(left_counts, right_counts, widths)
     return CumulativeGap(
         kolmogorov_smirnov=statistic,

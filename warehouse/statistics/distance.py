@@ -57,18 +57,23 @@ def largest_change(left: Counts, right: Counts) -> float:
     return float(np.abs(left / left.sum() - right / right.sum()).max())
 
 
-def kolmogorov_smirnov_binned(left: Counts, right: Counts) -> tuple[float, float]:
+def kolmogorov_smirnov_binned(
+    left: Counts, right: Counts, single: npt.NDArray[np.bool_] | None = None
+) -> tuple[float, float]:
     """Largest gap between the cumulative shares at the cells' bounds, and how much larger the true one may be.
 
     Cells are in the order of their values. Between two bounds the gap can grow by at most the share of one side in
-    that cell, so the true statistic lies in `gap .. gap + error`, and it is exact where each cell is a single value.
+    that cell, so the true statistic lies in `gap .. gap + error`. It cannot grow within the cells that are marked
+    `single`, which hold one value; where all do, the statistic is exact.
     """
     p, q = left / left.sum(), right / right.sum()
     gaps = np.cumsum(p) - np.cumsum(q)
     before = np.concatenate(([0.0], gaps[:-1]))
     statistic = float(np.abs(gaps).max())
-    highest = float(np.maximum(before + p, np.abs(before - q)).max())
-    return statistic, max(0.0, highest - statistic)
+    within = np.maximum(before + p, np.abs(before - q))
+    if single is not None:
+        within = np.where(single, 0.0, within)
+    return statistic, max(0.0, float(within.max()) - statistic)
 
 
 def cumulative_gaps(left: Counts, right: Counts) -> tuple[float, float]:
@@ -144,9 +149,13 @@ def standardised_mean_difference(
 ) -> float | None:
     """Right mean minus left mean in pooled standard deviations; None when neither side varies but the means differ.
 
+    None too where the variances are beyond doubles.
+
     Source: Cohen (1988), with the plain mean of both variances (Austin 2009), which the sizes of the sides do not sway.
     """
     spread = math.sqrt((left_variance + right_variance) / 2)
+    if not math.isfinite(spread):
+        return None
     if spread > 0:
         return (right_mean - left_mean) / spread
     return 0.0 if left_mean == right_mean else None
@@ -179,7 +188,8 @@ def measure_jensen_shannon(left: Counts, right: Counts, *, concentration: float 
     (trips of one plane) carry less information, and the true interval is wider. Where that information is lost more in
     some directions than in others, `concentration` (1 plus the squared coefficient of variation of the loss) makes the
     chi-square one of fewer degrees and a larger unit.
-    Source: Menéndez et al. (1997) for the law; Satterthwaite (1946) for fewer degrees; both are checked by simulation in `tests/statistics/`.
+    Source: Menéndez et al. (1997) for the law; Satterthwaite (1946) for fewer degrees; both are checked by
+    simulation in `tests/statistics/`.
     """
     from warehouse.statistics.significance import chi_square_tail
 

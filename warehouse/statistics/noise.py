@@ -73,7 +73,11 @@ def total_variation_noise(value: float, left: Counts, right: Counts) -> Noise:
 
 def largest_change_noise(value: float, left: Counts, right: Counts) -> Noise:
     """Of the largest change `value` of one cell's share, 0..1; its mean as if cells were independent of each other."""
-    floor, errors = _mean_of_largest(_pooled_errors(left, right)), _errors(left, right)
+    pooled, errors = _pooled_errors(left, right), _errors(left, right)
+    if len(pooled) == 2:
+        # What one cell gains the other loses: a single variable.
+        pooled, errors = pooled[:1], errors[:1]
+    floor = _mean_of_largest(pooled)
     return _around(value, floor, _mean_of_largest(errors) + ONE_SIDED * float(errors.max()), largest=1.0)
 
 
