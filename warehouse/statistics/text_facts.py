@@ -39,8 +39,8 @@ SCRIPTS = {
     "Ethiopic": r"\p{Ethiopic}",
 }
 """Of letters, by Unicode's script property; all else is `another script`."""
-# Scripts that put no spaces between words: each character counts as a word.
-_UNSPACED = r"([\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}])"
+# Scripts that put no spaces between words: each character counts as a word. The long mark of kana is of no one script.
+_UNSPACED = r"([\p{Han}\p{Hiragana}\p{Katakana}ー\p{Thai}\p{Lao}\p{Khmer}])"
 _WORD = r"[\p{L}\p{M}\p{N}]+"
 
 
