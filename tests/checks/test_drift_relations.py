@@ -11,6 +11,7 @@ from warehouse.checks.drift_verdicts import Verdict
 from warehouse.datasets.drift_rules import ColumnRules, DriftRules
 from warehouse.engine.local import LocalEngine
 from warehouse.sql import Relation
+from warehouse.statistics.kinds import Kind
 from warehouse.statistics.pair import compare_relations
 
 LEFT, RIGHT = Relation.table("l"), Relation.table("r")
@@ -221,6 +222,36 @@ def test_odd_numbers_and_hostile_names_do_no_harm(engine: LocalEngine) -> None:
     by_number = relations_of(engine, "value_0")
     assert all(np.isfinite([one.change, one.low, one.high, one.left_dependence]).all() for one in by_number.values())
     assert by_number["class"].bins[0].left_mean == pytest.approx(11e300, rel=0.01)
+
+
+def test_features_of_all_kinds_and_more_than_one_scan_takes(engine: LocalEngine) -> None:
+    draw = """
+        select
+            hash(i, '{0}') % 2 = 0 as y,
+            timestamp '2020-01-01' + to_hours((hash(i, '{0}', 1) % 5000)::int) as moment,
+            time '00:00' + to_seconds((hash(i, '{0}', 2) % 80000)::int) as clock,
+            'a note of ' || repeat('many ', (hash(i, '{0}', 3) % 9)::int) || 'words: ' || md5(i || '{0}') as note,
+            (hash(i, '{0}', 4) % 30)::int as hour,
+            (hash(i, '{0}', 5) % 900) / 8.0 as number_as_category,
+            [i % 2, 0.5]::double[2] as embedding,
+            case when i % 3 > 0 then [i] end as list,
+            {1},
+        from range(4000) as r(i)
+    """
+    copies = ", ".join(f"(i % 7)::int as copy_{index}" for index in range(45))
+    create(engine, draw.format("a", copies), draw.format("b", copies))
+    kinds = {"number_as_category": Kind.CATEGORY}
+    facts = compare_relations(engine, LEFT, RIGHT, kinds=kinds)
+    label = next(pair for pair in facts.columns if pair.name == "y")
+    found = {one.feature: one for one in find_label_relations(engine, LEFT, RIGHT, facts.columns, label)}
+
+    assert {"moment", "clock", "note", "hour", "list", "copy_44"} <= set(found)
+    assert len({(one.change, one.p_value) for name, one in found.items() if name.startswith("copy")}) == 1
+    assert all(relation.verdict is not Verdict.DRIFTED for relation in found.values())
+    assert found["moment"].bins[0].label.startswith("2020-01-01")
+    assert found["hour"].bins[0].label.startswith("0 to ")
+    assert found["note"].bins[0].label.endswith(" characters")
+    assert {one.label for one in found["list"].bins} == {"present", "missing"}
 
 
 def test_the_order_of_rows_does_not_matter(engine: LocalEngine) -> None:
