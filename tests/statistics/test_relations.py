@@ -129,6 +129,16 @@ def test_rows_in_groups_give_no_alarm(by_group: bool) -> None:
     assert naive > 2 * max(low, 5)
 
 
+def test_one_group_on_a_side_proves_nothing() -> None:
+    chance = np.random.default_rng(4)
+    bins, label = chance.integers(0, 4, 2000), chance.integers(0, 2, 2000)
+    many = outcomes(bins, label, size=4, classes=2, groups=np.arange(2000))
+    one = outcomes(bins, np.maximum(label, bins % 2), size=4, classes=2, groups=np.full(2000, 5))
+
+    assert change_of(many, many).left_design_effect == pytest.approx(1.0, abs=0.5)
+    assert change_of(many, one).p_value > 0.05
+
+
 def test_the_change_is_that_of_numpy() -> None:
     chance = np.random.default_rng(5)
     sides = []

@@ -307,7 +307,11 @@ def _clustering(left: Outcomes, right: Outcomes, *, is_class: bool) -> _Clusteri
         grouped = side.counts[:-1].sum(axis=0) / rows
         expected = float((halves[:, 0] / rows * ((unit > 0).sum(axis=1) - (1 if is_class else 0)) * grouped).sum())
         trace = float(np.trace(product))
-        effects.append(max(1.0, trace / expected) if expected > 0 and freedom > 1 else 1.0)
+        if parts.sum() in (1, 2):
+            # Too few to see how groups differ: each may be one thing to know.
+            effects.append(float(side.counts[:-1].sum() / parts.sum()))
+        else:
+            effects.append(max(1.0, trace / expected) if expected > 0 else 1.0)
         traces.append(trace)
         square = float((product**2).sum())
         squares.append(
