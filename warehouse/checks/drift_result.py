@@ -236,8 +236,47 @@ class DriftResult:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """One per drifted column and per column that could not be compared though it should; undecided ones as info."""
-        return tuple(self._findings())
+        """One per drifted column and per column that could not be compared though it should; undecided ones as info.
+
+        Then what only shows beyond single columns: all together, the label's dependence on a feature, segments.
+        """
+        return (*self._findings(), *self._findings_beyond())
+
+    def _findings_beyond(self) -> Iterable[Finding]:
+        domain = self.domain
+        if domain is not None and domain.verdict is Verdict.DRIFTED and domain.beyond_columns:
+            telling = ", ".join(column.name for column in domain.columns[:3])
+            yield Finding(
+                severity=self.severity,
+                check="drift_together",
+                subject="all columns",
+                message=domain.explanation,
+                measured=domain.auc,
+                threshold=domain.threshold,
+                advice=f"look at how these go together: {telling}" if telling else "",
+            )
+        for relation in self.relations:
+            if relation.verdict is Verdict.DRIFTED:
+                yield Finding(
+                    severity=self.severity,
+                    check="drift_label",
+                    subject=relation.feature,
+                    message=relation.explanation,
+                    measured=relation.change,
+                    threshold=relation.threshold,
+                    advice="what a model learned on the left is partly wrong on the right; learn from newer rows",
+                )
+        for segments in self.segments:
+            if segments.hidden:
+                yield Finding(
+                    severity=self.severity,
+                    check="drift_segment",
+                    subject=segments.by,
+                    message=segments.explanation,
+                    measured=float(len(segments.hidden)),
+                    threshold=0.0,
+                    advice="the whole hides it: look at each slice in the report",
+                )
 
     def _findings(self) -> Iterable[Finding]:
         for column in self.columns:

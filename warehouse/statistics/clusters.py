@@ -134,10 +134,10 @@ def clustering(
     rows = engine.rows(cell_sums_sql(relation, column, cells, groups))
     lone = engine.rows(lone_values_sql(relation, column, groups))[0] if with_lone_values else {}
     group_count = int(rows[0]["group_count"]) if rows else 0
-    lone_facts = {"lone_rows": int(lone.get("lone_rows", 0)), "lone_squares": int(lone.get("lone_squares", 0))}
+    lone_rows, lone_squares = int(lone.get("lone_rows", 0)), int(lone.get("lone_squares", 0))
     sums = _sums_per_cell(rows)
     if len(sums) < 2 or group_count < 2:
-        return Clustering(group_count=group_count, design_effect=1.0, **lone_facts)
+        return Clustering(group_count=group_count, design_effect=1.0, lone_rows=lone_rows, lone_squares=lone_squares)
     total = sum(row_count for row_count, _, _ in sums.values())
     of_groups = float(rows[0]["group_squares"])
     spread, effects = 0.0, {}
@@ -155,8 +155,9 @@ def clustering(
         design_effect=max(1.0, spread / (len(sums) - 1) * group_count / (group_count - 1)),
         concentration=_concentration(rows, list(sums)),
         cell_effects={cell: effect for cell, effect in effects.items() if cell is not None} if has_values else {},
+        lone_rows=lone_rows,
+        lone_squares=lone_squares,
         rest_effect=rest,
-        **lone_facts,
     )
 
 
