@@ -57,7 +57,9 @@ def upright(bars: Sequence[Bar]) -> Columns:
     highest = max((share for bar in bars for share in (bar.left_share, bar.right_share)), default=0.0) or 1.0
     breaks = sum(1 for before, after in pairwise(bars) if _apart(before, after))
     slot = min(64.0, (WIDTH - GAP * breaks) / max(1, len(bars)))
-    left_path, right_path, ticks = [], [], []
+    left_bars: list[tuple[float, float, float]] = []
+    right_bars: list[tuple[float, float, float]] = []
+    ticks = []
     axes: list[tuple[float, float]] = []
     x, start = 0.0, 0.0
     values = [index for index, bar in enumerate(bars) if bar.role is Role.VALUE]
@@ -71,8 +73,8 @@ def upright(bars: Sequence[Bar]) -> Columns:
             x += GAP
             start = x
         width = max(1.0, slot * 0.42)
-        left_path.append(_bar(x + slot * 0.06, width, bar.left_share / highest))
-        right_path.append(_bar(x + slot * 0.06 + width, width, bar.right_share / highest))
+        left_bars.append((x + slot * 0.06, width, bar.left_share / highest))
+        right_bars.append((x + slot * 0.06 + width, width, bar.right_share / highest))
         place = index - values[0] if values else 0
         after_tail = place == 0 and index > 0 and every > 1
         if bar.role is not Role.VALUE:
@@ -84,8 +86,8 @@ def upright(bars: Sequence[Bar]) -> Columns:
         x += slot
     axes.append((start, x))
     return Columns(
-        left_path="".join(left_path),
-        right_path="".join(right_path),
+        left_path=_path(left_bars),
+        right_path=_path(right_bars),
         ticks=tuple(ticks),
         highest_share=highest,
         axes=tuple((round(low, 1), round(high, 1)) for low, high in axes),
@@ -101,13 +103,20 @@ def _apart(before: Bar, after: Bar) -> bool:
     return before.role is not after.role or after.role is not Role.VALUE
 
 
-def _bar(x: float, width: float, height: float) -> str:
-    """In half units, whole numbers: the paths make up much of a report's size."""
-    if height <= 0:
-        return ""
-    # What is there must be seen, however small.
-    tall = max(round(2 * height * PLOT_HEIGHT), 2)
-    return f"M{2 * x:.0f} {2 * PLOT_HEIGHT}v-{tall}h{2 * width:.0f}v{tall}"
+def _path(bars: Sequence[tuple[float, float, float]]) -> str:
+    """Bars of (x, width, height 0..1), in half units and whole numbers, each from where the one before ended.
+
+    Paths make up much of a report's size.
+    """
+    parts, at = [f"M0 {2 * PLOT_HEIGHT}"], 0
+    for x, width, height in bars:
+        if height > 0:
+            start, wide = round(2 * x), round(2 * width)
+            # What is there must be seen, however small.
+            tall = max(round(2 * height * PLOT_HEIGHT), 2)
+            parts.append(f"m{start - at} 0v-{tall}h{wide}v{tall}")
+            at = start + wide
+    return "".join(parts) if len(parts) > 1 else ""
 
 
 def _short(bar: Bar) -> str:

@@ -19,7 +19,7 @@ from warehouse.statistics.kinds import Kind
 MOST_COLUMNS = 500
 """Beyond, the least important columns are in the JSON file only."""
 MOST_RELATIONS = 50
-MOST_TREND_POINTS = 4_000
+MOST_TREND_POINTS = 3_000
 MOST_TRENDS = 24
 
 

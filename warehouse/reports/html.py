@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 LONGEST = 200
-MOST_BYTES = 950_000
+MOST_BYTES = 990_000
 """Of a page, so that it opens at once on a phone and fits into a mail."""
-MOST_DETAIL = 3
+MOST_DETAIL = 4
 """Of a card, see `drift_card.html`."""
+MOST_IMPORTANT = 5
+"""As many columns keep all their detail when others have lost theirs."""
 # Control characters, and those that turn the reading direction of what follows them.
 _HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
 
@@ -73,20 +75,26 @@ def _card_texts(cards: Sequence[drift_page.Card], label: str, room: int) -> list
     macro = _environment().get_template("drift_card.html").module.card  # type: ignore[attr-defined]  # made by the template
 
     def text(card: drift_page.Card, detail: int) -> Any:
-        return Markup(_squeezed(macro(card, detail, label)))
+        return Markup(re.sub(r">\n\s*<", "><", macro(card, detail, label)))
 
     # Of stable columns nobody looks at more than a chart and its numbers.
     start = [MOST_DETAIL if card.worst is not Verdict.STABLE else MOST_DETAIL - 1 for card in cards]
     texts = [text(card, detail) for card, detail in zip(cards, start, strict=True)]
     size = sum(len(found.encode()) for found in texts)
-    for detail in reversed(range(MOST_DETAIL)):
-        for index in reversed(range(len(cards))):
-            if size <= room:
-                return texts
-            if start[index] > detail:
-                size -= len(texts[index].encode())
-                texts[index] = text(cards[index], detail)
-                size += len(texts[index].encode())
+    leading, rest = range(min(MOST_IMPORTANT, len(cards))), range(MOST_IMPORTANT, len(cards))
+    steps = [
+        (detail, place)
+        for places in (rest, leading)
+        for detail in reversed(range(MOST_DETAIL))
+        for place in reversed(places)
+    ]
+    for detail, place in steps:
+        if size <= room:
+            break
+        if start[place] > detail:
+            size -= len(texts[place].encode())
+            texts[place] = text(cards[place], detail)
+            size += len(texts[place].encode())
     return texts
 
 
@@ -122,6 +130,10 @@ def _auc_place(value: float) -> str:
     return f"{1200 * min(max(value - 0.5, 0.0), 0.5):.0f}"
 
 
+def _effect(value: float) -> str:
+    return f"{value:.3f}".rstrip("0").rstrip(".") if value >= 0.0005 else "0"
+
+
 def _p_value(value: float) -> str:
     return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
 
@@ -147,6 +159,7 @@ def _environment() -> Environment:
         "share": share_text,
         "fact": _fact,
         "measure": _measure,
+        "effect": _effect,
         "p_value": _p_value,
         "gauge": charts.gauge,
         "label_value": _label_value,

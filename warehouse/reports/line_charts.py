@@ -80,8 +80,8 @@ class Trend:
     """Of the threshold, or of the baseline."""
     marks: tuple[float, ...]
     """Where change points lie."""
-    dots: tuple[tuple[float, float], ...]
-    """Periods that drifted."""
+    dots: str
+    """A path with a point for each period that drifted."""
     highest: float
     """The value at the top of the chart."""
 
@@ -116,8 +116,8 @@ def column_trend(series: DriftSeries, column: SeriesColumn, at: Sequence[float])
         marks=tuple(
             round(where[change.period] * TREND_WIDTH, 1) for change in column.change_points if change.period in where
         ),
-        dots=tuple(
-            (round(x, 1), round(y, 1))
+        dots="".join(
+            f"M{x:.0f} {y:.0f}h0"
             for (x, y), point in zip(spots, points, strict=True)
             if point.verdict is Verdict.DRIFTED
         ),
@@ -139,7 +139,7 @@ def label_trend(series: DriftSeries, at: Sequence[float]) -> Trend | None:
         band="",
         level_y=_y(baseline, highest) if baseline is not None else None,
         marks=(),
-        dots=(),
+        dots="",
         highest=highest,
     )
 
