@@ -187,3 +187,36 @@ def test_interval_holds_the_true_distance_95_times_in_100(
     ]
 
     assert np.mean([one.low <= true <= one.high for one in measured]) >= 0.93
+
+
+def tilted(cells: int, distance: float) -> tuple[np.ndarray, np.ndarray]:
+    """Two laws that are exactly this far apart."""
+    law = np.arange(1, cells + 1) / np.arange(1, cells + 1).sum()
+    low, high = 0.0, 5.0
+    for _ in range(80):
+        tilt = (low + high) / 2
+        other = law * np.exp(tilt * np.linspace(-1, 1, cells))
+        other /= other.sum()
+        low, high = (tilt, high) if jensen_shannon_distance(law, other) < distance else (low, tilt)
+    return law, other
+
+
+@pytest.mark.parametrize("cells", [2, 8, 20])
+@pytest.mark.parametrize(("left_rows", "right_rows"), [(500, 500), (2000, 2000), (10_000, 2000), (1_000_000, 200_000)])
+def test_a_distance_on_its_threshold_is_called_above_or_below_once_in_forty(
+    cells: int, left_rows: int, right_rows: int
+) -> None:
+    chance = np.random.default_rng(6)
+    left_law, right_law = tilted(cells, 0.1)
+
+    measured = [
+        measure_jensen_shannon(
+            chance.multinomial(left_rows, left_law).astype(float),
+            chance.multinomial(right_rows, right_law).astype(float),
+        )
+        for _ in range(1500)
+    ]
+
+    # 2.5 % on either side; three standard deviations of 1,500 tries are 1.2 %. Many small cells raise it a little.
+    assert np.mean([one.low > 0.1 for one in measured]) <= 0.04
+    assert np.mean([one.high < 0.1 for one in measured]) <= 0.037

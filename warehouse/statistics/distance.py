@@ -216,12 +216,15 @@ def measure_jensen_shannon(left: Counts, right: Counts, *, concentration: float 
     )
 
 
-def solved_interval(value: float, *, degrees: float, unit: float, variance: float) -> tuple[float, float, float]:
-    """A divergence without its noise, and the bounds of its 95 % interval; the lower may be negative.
+def solved_interval(value: float, *, degrees: int, unit: float, variance: float) -> tuple[float, float, float]:
+    """A divergence without its noise, and the bounds of its 95 % interval.
 
     Without drift the divergence is `unit` times chi-square of `degrees`; `variance` is the delta method's, which grows
-    in proportion to the true divergence. Solving for the truths that lie 1.96 of *their* standard deviations away (as
-    Wilson's interval does) keeps its promise near zero, where the plain interval is too short.
+    in proportion to the true divergence. The bounds are solved for the truths whose *own* law makes the value one of
+    the extreme 2.5 %, which keeps the promise near zero, where the plain interval is too short. For the lower bound that
+    law is a cube root's, as skewed as a chi-square is (Wilson and Hilferty 1931; Sankaran 1959): with a normal law, as
+    in Wilson's interval, a truth on the threshold was called above it twice too often. The upper bound keeps the normal
+    law, which is on the safe side there.
     """
     centre = value - degrees * unit
     slope = variance / value if value > 1e-12 else 4 * unit
@@ -229,7 +232,24 @@ def solved_interval(value: float, *, degrees: float, unit: float, variance: floa
     reach = NORMAL_QUANTILE * math.sqrt(
         2 * max(degrees, 1) * unit**2 + slope * max(centre, 0.0) + (shift / NORMAL_QUANTILE) ** 2
     )
-    return centre, centre + shift - reach, centre + shift + reach
+    return centre, _lower_bound(value, degrees, unit, slope), centre + shift + reach
+
+
+def _lower_bound(value: float, degrees: int, unit: float, slope: float) -> float:
+    """The smallest divergence behind this value that 2.5 % of its samples exceed; 0 when none does."""
+
+    def deviations(truth: float) -> float:
+        mean = truth + degrees * unit
+        share = (2 * degrees * unit**2 + slope * truth) / (9 * mean**2)
+        return (math.cbrt(value / mean) - 1 + share) / math.sqrt(share)
+
+    if not degrees or deviations(0.0) <= NORMAL_QUANTILE:
+        return 0.0
+    low, high = 0.0, value
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if deviations(middle) > NORMAL_QUANTILE else (low, middle)
+    return low
 
 
 def _divergence(p: Counts, q: Counts) -> float:
