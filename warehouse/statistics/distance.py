@@ -216,15 +216,15 @@ def measure_jensen_shannon(left: Counts, right: Counts, *, concentration: float 
     )
 
 
-def solved_interval(value: float, *, degrees: int, unit: float, variance: float) -> tuple[float, float, float]:
+def solved_interval(value: float, *, degrees: float, unit: float, variance: float) -> tuple[float, float, float]:
     """A divergence without its noise, and the bounds of its 95 % interval.
 
     Without drift the divergence is `unit` times chi-square of `degrees`; `variance` is the delta method's, which grows
     in proportion to the true divergence. The bounds are solved for the truths whose *own* law makes the value one of
-    the extreme 2.5 %, which keeps the promise near zero, where the plain interval is too short. For the lower bound that
-    law is a cube root's, as skewed as a chi-square is (Wilson and Hilferty 1931; Sankaran 1959): with a normal law, as
-    in Wilson's interval, a truth on the threshold was called above it twice too often. The upper bound keeps the normal
-    law, which is on the safe side there.
+    the extreme 2.5 %, which keeps the promise near zero, where the plain interval is too short. For the lower bound
+    that law is a cube root's, as skewed as a chi-square is (Wilson and Hilferty 1931; Sankaran 1959): with a normal
+    law, as in Wilson's interval, a truth on the threshold was called above it twice too often. The upper bound keeps
+    the normal law, which is on the safe side there.
     """
     centre = value - degrees * unit
     slope = variance / value if value > 1e-12 else 4 * unit
@@ -235,7 +235,7 @@ def solved_interval(value: float, *, degrees: int, unit: float, variance: float)
     return centre, _lower_bound(value, degrees, unit, slope), centre + shift + reach
 
 
-def _lower_bound(value: float, degrees: int, unit: float, slope: float) -> float:
+def _lower_bound(value: float, degrees: float, unit: float, slope: float) -> float:
     """The smallest divergence behind this value that 2.5 % of its samples exceed; 0 when none does."""
 
     def deviations(truth: float) -> float:
