@@ -24,6 +24,8 @@ TELLING = 0.01
 """Below this share of the label's variation a column says next to nothing about it."""
 CONTRIBUTING = 0.1
 """A column is behind the label's change when it alone would bring at least this part of it."""
+OUTSIDE = 0.02
+"""From this share of values on, what a model does beyond the range that it knows matters."""
 NUMBER_WORDS = ("", "one", "two", "three")
 
 
@@ -212,25 +214,18 @@ def advise(result: DriftResult) -> tuple[str, ...]:
         found.append(f"{some(new)} hold{'s' if len(new) == 1 else ''} values that a model has never seen.")
     if label_of(result) in drifted:
         found.append(f"A score on {result.right_name} will differ from one on {result.left_name} for this alone.")
-    ranges = [c for c in drifted if c.kind in (Kind.NUMBER, Kind.TIME) and _outside(c)]
-    if ranges:
-        named = some([quoted(c.name) for c in ranges])
-        found.append(f"{named}: {result.right_name} goes beyond the range that {result.left_name} covers.")
+    beyond = [(c, share) for c in drifted if (share := _share_outside(c)) >= OUTSIDE]
+    if beyond:
+        told = some([f"{quoted(c.name)} ({share_text(share)} of rows)" for c, share in beyond])
+        found.append(f"{result.right_name} goes beyond all that {result.left_name} holds in {told}.")
     if any(relation.verdict is Verdict.DRIFTED for relation in result.relations):
         found.append(f"Train on rows more like {result.right_name}, or expect the error to grow.")
     return tuple(found)
 
 
-def _outside(column: ColumnDrift) -> bool:
-    """Whether the middle 90 % of the right reach beyond all that the left has."""
-    left, right = column.left, column.right
-    if not right.quantiles or left.minimum is None or left.maximum is None:
-        return False
-    low, high = right.quantiles[0], right.quantiles[-1]
-    return _less(low, left.minimum) or _less(left.maximum, high)
-
-
-def _less(first: float | str, second: float | str) -> bool:
-    if isinstance(first, str) or isinstance(second, str):
-        return str(first) < str(second)
-    return first < second
+def _share_outside(column: ColumnDrift) -> float:
+    """The share of right values smaller or larger than all left ones; 0 where values have no order."""
+    measures = column.measures
+    if measures is None:
+        return 0.0
+    return (measures.below_minimum_share or 0.0) + (measures.above_maximum_share or 0.0)

@@ -99,7 +99,8 @@ def explain_column(
     happening = of_aspect or _happening(kind, leading, left, right, measures, bars, new, left_name)
     if verdict is Verdict.DRIFTED:
         return happening[0].upper() + happening[1:]
-    low, high, threshold = (_effect_number(leading, n) for n in (leading.low, leading.high, leading.threshold))
+    low, high = (_effect_number(leading, n).removesuffix(" points") for n in (leading.low, leading.high))
+    threshold = _effect_number(leading, leading.threshold)
     told = happening.removesuffix(".")
     interval = f"the {_effect_words(leading)} may be {low} to {high}, on either side of {threshold}."
     return f"{told[0].upper()}{told[1:]}; {interval}"

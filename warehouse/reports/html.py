@@ -113,7 +113,10 @@ def _fact(value: float | str | None) -> str:
 def _measure(value: float | None) -> str:
     if value is None:
         return "–"
-    return "0" if value == 0 else f"{value:.4f}" if abs(value) >= 0.00005 else f"{value:.1e}"
+    size = abs(value)
+    if size >= 100 or value == 0:
+        return number_text(value)
+    return f"{value:.4f}" if 0.00005 <= size < 10 else f"{value:.2f}" if size >= 10 else f"{value:.1e}"
 
 
 def _label_value(value: float | None, as_share: bool) -> str:
