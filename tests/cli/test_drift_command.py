@@ -243,3 +243,63 @@ def test_rows_are_read_and_nothing_in_the_warehouse_changes(
 
     assert database.read_bytes() == before
     assert not list(Path("var/tmp").glob("*"))
+
+
+def test_a_profile_stands_for_rows_that_are_gone(exported: Callable[..., Path], run: Callable[..., Any]) -> None:
+    reports = exported()
+    made = run("profile", "late")
+    assert made.code == 0, made.err
+    assert made.out.splitlines()[-1].startswith("profile of 4 columns: var/datasets/late/1.0.0/reports/profile.json (")
+    by_rows = reports_on(run("drift", "late:train", "@build", "--json", "--no-together"))
+    for path in (reports.parent / "data").rglob("*.parquet"):
+        path.unlink()
+
+    by_profile = reports_on(run("drift", "late:train", "@build", "--json"))
+
+    assert set(drifted(by_profile)) == set(drifted(by_rows)) == {"season", "happened_at"}
+    (pair,) = by_profile["pairs"]
+    assert pair["notes"][0].startswith("The rows of train of late@1.0.0 were not read: their profile stands for them.")
+    assert pair["result"]["left_row_count"] == by_rows["pairs"][0]["result"]["left_row_count"]
+
+
+def test_a_profile_is_made_when_it_is_first_asked_for(exported: Callable[..., Path], run: Callable[..., Any]) -> None:
+    reports = exported()
+
+    outcome = run("drift", "late", "@build", "--profile")
+
+    assert outcome.code == 0, outcome.err
+    assert (reports / "profile.json").is_file()
+    assert "late@1.0.0 were not read" in outcome.out
+    document = json.loads(run("profile", "late", "--json").out)
+    assert document["format"] == "ml-warehouse profile"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("examples", "late", "--profile"), "main.examples has no profile: only versions of datasets do"),
+        (("late", "--profile"), "--profile stands for the rows of A when they are compared with others"),
+        (("late", "@build", "--profile", "--over", "week"), "--over, --by and --together need the rows of late@1.0.0"),
+    ],
+)
+def test_what_a_profile_cannot_do_is_said(
+    exported: Callable[..., Path], run: Callable[..., Any], words: tuple[str, ...], message: str
+) -> None:
+    exported()
+
+    outcome = run("drift", *words)
+
+    assert outcome.code == 2
+    assert message in outcome.err
+
+
+def test_every_month_of_todays_table_is_compared_with_train(
+    exported: Callable[..., Path], run: Callable[..., Any]
+) -> None:
+    exported()
+
+    document = reports_on(run("drift", "late:train", "--over", "month", "--json", "--no-together"))
+
+    assert document["pairs"][0]["title"] == "train of late@1.0.0 to examples today"
+    assert document["series"]["every"] == "month"
+    assert [period["start"] for period in document["series"]["periods"]][:2] == ["2013-01-01", "2013-02-01"]
