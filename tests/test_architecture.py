@@ -56,6 +56,8 @@ OWNERS = {
     "typer": {"cli"},
     "rich": {"cli"},
     "filelock": {"storage"},
+    "sklearn": {"statistics"},
+    "markupsafe": {"reports"},
 }
 HEAVY = (
     "dbt",
