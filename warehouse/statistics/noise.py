@@ -105,7 +105,8 @@ def wasserstein_noise(
     """
     n, m = counts
     floor = HALF_NORMAL_MEAN * spreads[0] * math.sqrt(1 / n + 1 / m)
-    mean = HALF_NORMAL_MEAN * math.sqrt(spreads[0] ** 2 / n + spreads[1] ** 2 / m)
+    # Squares of the largest doubles would overflow.
+    mean = HALF_NORMAL_MEAN * math.hypot(spreads[0] / math.sqrt(n), spreads[1] / math.sqrt(m))
     return _around(value, floor, mean + ONE_SIDED * math.sqrt(variances[0] / n + variances[1] / m))
 
 
