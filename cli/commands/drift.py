@@ -33,7 +33,7 @@ def drift(
         typer.Argument(
             metavar="A",
             help="What to compare with: a dataset, a version late_arrivals@1.0.0, a split late_arrivals@1.0.0:train, "
-            "a table marts.fct_flights, files 'data/*.parquet' (also CSV, JSON lines).",
+            "a table main.fct_flights, files 'data/*.parquet' (also CSV, JSON lines).",
         ),
     ],
     rows: Annotated[

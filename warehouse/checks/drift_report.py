@@ -127,7 +127,7 @@ def report_of(result: DriftResult) -> DriftReport:
 def _sentences(first: DriftPair, others: Sequence[DriftPair]) -> Iterable[str]:
     yield from first.result.summary
     if first.expected_alike and first.differs:
-        yield f"They must be alike: {first.advice}."
+        yield f"They must be alike; {first.advice}."
     for pair in others:
         yield pair_sentence(pair)
 

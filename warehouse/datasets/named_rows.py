@@ -70,7 +70,7 @@ def find_rows(project: Project, text: str, *, beside: Version | None = None) -> 
 
     Args:
         project: where to look.
-        text: `late_arrivals`, `late_arrivals@1.0.0:test`, `@build`, `marts.fct_flights`, `data/*.parquet`.
+        text: `late_arrivals`, `late_arrivals@1.0.0:test`, `@build`, `main.fct_flights`, `data/*.parquet`.
         beside: the version that it is compared with, which `@build` alone refers to.
 
     Raises:
@@ -193,7 +193,7 @@ def _table(project: Project, text: str) -> NamedRows:
 
 _EXAMPLES = (
     "  a dataset: late_arrivals; a version: late_arrivals@1.0.0; a split: late_arrivals@1.0.0:test; "
-    f"today's table: {TODAY};\n  a table: marts.fct_flights; files: 'data/*.parquet' ({', '.join(ENDINGS)})"
+    f"today's table: {TODAY};\n  a table: main.fct_flights; files: 'data/*.parquet' ({', '.join(ENDINGS)})"
 )
 
 
