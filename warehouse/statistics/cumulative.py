@@ -18,7 +18,10 @@ from warehouse.statistics.noise import spread_binned, spread_sorted
 from warehouse.statistics.profile import Histogram
 
 EXACT_ROWS = 5_000_000
-"""Up to this many rows on both sides together, all values are sorted in memory; beyond, some 400 bins are used."""
+"""Up to this many rows on both sides together, all values are sorted in memory; beyond, some 400 bins are used.
+
+The engine could sort more, out of core, but takes seven times as long: more than a second a column per million values.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,7 +92,12 @@ def kolmogorov_smirnov_sorted(left: Counts, right: Counts) -> float:
     such a value or just below it: the larger side is only looked up, never merged.
     """
     few, many = (left, right) if len(left) < len(right) else (right, left)
-    below, upto = np.searchsorted(many, few, "left") / len(many), np.searchsorted(many, few, "right") / len(many)
+    before = np.searchsorted(many, few, "left")
+    # Looking up is what costs, and most values are not on the larger side at all.
+    shared = np.flatnonzero(many[np.minimum(before, len(many) - 1)] == few)
+    after = before.copy()
+    after[shared] = np.searchsorted(many, few[shared], "right")
+    below, upto = before / len(many), after / len(many)
     ranks = np.arange(len(few) + 1) / len(few)
     if np.all(few[1:] > few[:-1]):
         below -= ranks[:-1]
