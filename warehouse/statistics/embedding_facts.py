@@ -164,9 +164,11 @@ def _side(vectors: Matrix, clusters: Matrix) -> _Side | None:
         return None
     centred = vectors - vectors.mean(axis=0)
     trace = float((centred**2).sum()) / (count - 1)
-    order = np.argsort(places, kind="stable")
-    starts = np.searchsorted(places[order], np.arange(cluster_count))
-    sums = np.add.reduceat(centred[order], starts, axis=0) if cluster_count < count else centred
+    # Where every vector stands alone there is nothing to sum.
+    sums = centred
+    if cluster_count < count:
+        sums = np.zeros((cluster_count, vectors.shape[1]))
+        np.add.at(sums, places, centred)
     mean_trace = float((sums**2).sum()) / count**2 * cluster_count / (cluster_count - 1)
     # tr(S^2) by the smaller of both products; its excess over the truth is tr(S)^2 / n.
     product = centred.T @ centred if vectors.shape[1] <= count else centred @ centred.T
