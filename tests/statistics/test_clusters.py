@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from warehouse.checks.drift_effects import find_effects
+from warehouse.checks.drift_evidence import gather_evidence
 from warehouse.engine.local import LocalEngine
 from warehouse.sql import Relation
 from warehouse.statistics.cells import Cell, distribution_cells
 from warehouse.statistics.clusters import clustering
+from warehouse.statistics.distance import measure_jensen_shannon
 from warehouse.statistics.kinds import family_of
 from warehouse.statistics.pair import compare_relations
 from warehouse.statistics.profile import Measured
@@ -85,3 +88,28 @@ def test_lone_values_occur_in_one_group(engine: LocalEngine) -> None:
     found = clustering(engine, T, Measured("x", family_of("VARCHAR")), [Cell("a", 1, 1)], ["g"], with_lone_values=True)
 
     assert (found.lone_rows, found.lone_squares) == (3, 5)
+
+
+def test_groups_of_unlike_weight_raise_no_more_false_alarms_than_stated(engine: LocalEngine) -> None:
+    """Five kinds of groups, of which one has a few huge ones: its share varies far more than the others'."""
+    engine.connection.execute(
+        """
+        create table rows as
+        select g as g, 'kind ' || g % 5 as x from range(600) as groups(g),
+        range(case when g % 5 = 0 then 20 + cast(md5_number_lower(g::varchar) % 8 = 0 as bigint) * 400 else 5 end) as members(i)
+        """
+    )
+    alarms, alone = [], []
+    for salt in range(40):
+        for side in (0, 1):
+            engine.connection.execute(
+                f"create or replace view side_{side} as select * from rows where md5_number_lower(g || '/{salt}') % 2 = {side}"
+            )
+        left, right = Relation.table("side_0"), Relation.table("side_1")
+        (pair,) = compare_relations(engine, left, right, skip=("g",)).columns
+        evidence = gather_evidence(engine, left, right, pair, ["g"])
+        alarms.append(find_effects(evidence)[0].p_value < 0.05)
+        alone.append(measure_jensen_shannon(*evidence.independent_counts).p_value < 0.05)
+
+    assert sum(alarms) <= 6, "more than five percent, even allowing for chance"
+    assert sum(alone) > sum(alarms), "the average design effect alone calls chance drift"
