@@ -12,7 +12,7 @@ from warehouse.checks.drift_result import Bar, ColumnDrift, DriftResult, Role
 from warehouse.checks.drift_series_result import DriftSeries, SeriesColumn, SeriesPoint
 from warehouse.checks.drift_summary import advise, label_change, label_of
 from warehouse.checks.drift_verdicts import Verdict
-from warehouse.checks.drift_words import count_text, quoted, some
+from warehouse.checks.drift_words import count_text, listed, quoted, some
 from warehouse.reports import charts, line_charts
 from warehouse.statistics.kinds import Kind
 
@@ -118,6 +118,12 @@ class SeriesView:
     def point(self, column: str, period: str) -> SeriesPoint | None:
         """A column in a period; None where it has no value."""
         return self.points.get((column, period))
+
+
+def sentences(report: DriftReport) -> list[str]:
+    """The verdict: on the first pair in full, of a series its first sentence; other pairs have their tiles."""
+    found = list(report.main.result.summary or report.summary)
+    return [*found, *(report.series.summary[:1] if report.series is not None else ())]
 
 
 def tiles(report: DriftReport) -> list[Tile]:
@@ -279,10 +285,12 @@ def relation_sentence(result: DriftResult) -> str:
     counts = {verdict: sum(r.verdict is verdict for r in result.relations) for verdict in Verdict}
     if counts[Verdict.STABLE] == len(result.relations):
         return f"Here it depends on all {count_text(len(result.relations), 'column')} as before."
-    told = [f"on {counts[Verdict.DRIFTED]:,} in another way", f"on {counts[Verdict.STABLE]:,} as before"]
-    if counts[Verdict.UNDECIDED]:
-        told.append(f"and for {counts[Verdict.UNDECIDED]:,} there are too few rows to know")
-    return f"Here it depends {', '.join(told)}."
+    told = [f"on {counts[Verdict.DRIFTED]:,} in another way"] if counts[Verdict.DRIFTED] else []
+    told += [f"on {counts[Verdict.STABLE]:,} as before"] if counts[Verdict.STABLE] else []
+    few = f"for {counts[Verdict.UNDECIDED]:,} there are too few rows to know"
+    if not counts[Verdict.UNDECIDED]:
+        return f"Here it depends {listed(told)}."
+    return f"Here it depends {listed(told)}; {few}." if told else f"{few[0].upper()}{few[1:]}."
 
 
 def left_out(report: DriftReport) -> list[tuple[str, str, list[str]]]:

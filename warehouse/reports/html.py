@@ -41,8 +41,8 @@ def drift_html(found: DriftReport | DriftResult) -> str:
     values: dict[str, Any] = {
         "report": report,
         "main": main,
-        # With several pairs each has a tile that says its sentence.
-        "sentences": main.summary or report.summary,
+        # Other pairs have tiles that say their sentences.
+        "sentences": drift_page.sentences(report),
         "advice": drift_page.advice(report),
         "tiles": drift_page.tiles(report),
         "label": label.name if label is not None else "",

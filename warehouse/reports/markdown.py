@@ -14,7 +14,7 @@ from warehouse.checks.drift_report import DriftPair, DriftReport, report_of
 from warehouse.checks.drift_result import ColumnDrift, DriftResult
 from warehouse.checks.drift_verdicts import Verdict
 from warehouse.checks.drift_words import count_text
-from warehouse.reports.drift_page import advice, changed_relations, tiles
+from warehouse.reports.drift_page import advice, changed_relations, sentences, tiles
 from warehouse.reports.html import visible
 
 MOST_ROWS = 20
@@ -53,14 +53,14 @@ def drift_markdown(found: DriftReport | DriftResult) -> str:
     report = report_of(found) if isinstance(found, DriftResult) else found
     main = report.main.result
     subject = f" of {code(report.subject, in_table=False)}" if report.subject else ""
-    sentences = main.summary or report.summary
+    opening, *others = sentences(report)
     names = [code(name, in_table=False) for name in (main.left_name, main.right_name)]
     lines = [
         f"### Drift{subject}: {names[0]} to {names[1]}",
         "",
-        f"**{escaped(sentences[0])}**",
+        f"**{escaped(opening)}**",
     ]
-    for sentence in sentences[1:]:
+    for sentence in others:
         lines += ["", escaped(sentence)]
     todo = advice(report)
     if todo:
