@@ -96,14 +96,17 @@ def test_groups_of_unlike_weight_raise_no_more_false_alarms_than_stated(engine: 
         """
         create table rows as
         select g as g, 'kind ' || g % 5 as x from range(600) as groups(g),
-        range(case when g % 5 = 0 then 20 + cast(md5_number_lower(g::varchar) % 8 = 0 as bigint) * 400 else 5 end) as members(i)
+        range(
+            case when g % 5 > 0 then 5 when md5_number_lower(g::varchar) % 8 = 0 then 420 else 20 end
+        ) as members(i)
         """
     )
     alarms, alone = [], []
     for salt in range(40):
         for side in (0, 1):
             engine.connection.execute(
-                f"create or replace view side_{side} as select * from rows where md5_number_lower(g || '/{salt}') % 2 = {side}"
+                f"create or replace view side_{side} as select * from rows "
+                f"where md5_number_lower(g || '/{salt}') % 2 = {side}"
             )
         left, right = Relation.table("side_0"), Relation.table("side_1")
         (pair,) = compare_relations(engine, left, right, skip=("g",)).columns
