@@ -155,9 +155,10 @@ def _own_report(
 ) -> tuple[DriftReport, Path]:
     """The report on a version's own splits, and where it belongs."""
     from warehouse.checks.drift_splits import report_of_version, report_stem
-    from warehouse.datasets.named_rows import find_rows
+    from warehouse.datasets.named_rows import check_presence, find_rows
 
     found = find_rows(project, reference)
+    check_presence(found)
     version = found.version
     if version is None or found.split is not None:
         raise ProjectError(f"compare {reference} with what? for example: warehouse drift {reference} @build")

@@ -255,6 +255,10 @@ def test_a_profile_stands_for_rows_that_are_gone(exported: Callable[..., Path], 
         path.unlink()
 
     by_profile = reports_on(run("drift", "late:train", "@build", "--json"))
+    for words in (("late",), ("@build", "late")):
+        refused = run("drift", *words)
+        assert refused.code == 2
+        assert refused.err.startswith("error: files of late@1.0.0 are gone, so its rows cannot be read")
 
     assert set(drifted(by_profile)) == set(drifted(by_rows)) == {"season", "happened_at"}
     (pair,) = by_profile["pairs"]

@@ -14,7 +14,7 @@ from warehouse.checks.drift_report import DriftReport, report_of_pairs
 from warehouse.checks.drift_series import compare_over_time
 from warehouse.checks.drift_splits import columns_apart, frame_of, report_of_version
 from warehouse.checks.drift_versions import report_of_versions
-from warehouse.datasets.named_rows import NamedRows, columns_of_export, pseudonyms
+from warehouse.datasets.named_rows import NamedRows, check_presence, columns_of_export, pseudonyms
 from warehouse.datasets.profiles import find_profile
 from warehouse.datasets.versions import Version
 from warehouse.engine.base import Engine
@@ -59,6 +59,7 @@ def report_of_rows(engine: Engine, left: NamedRows, right: NamedRows, question: 
         VersionError: a version has no such split.
         QueryError: something in the rows stopped a query.
     """
+    check_presence(right)
     if question.by_profile or left.is_gone:
         with readable(engine, right) as second:
             return _report_by_profile(engine, left, second, question)

@@ -47,6 +47,21 @@ class NamedRows:
         return not all(path.is_file() for split in splits for path in self.version.files(split))
 
 
+def check_presence(rows: NamedRows) -> None:
+    """Makes sure that a version's files are there.
+
+    Raises:
+        VersionError: some are not.
+    """
+    if rows.is_gone and rows.version is not None:
+        reference = rows.version.reference
+        raise VersionError(
+            f"files of {reference} are gone, so its rows cannot be read"
+            f"\n  get them back: warehouse pull {reference}; or let its profile stand for them as the first of two: "
+            f"warehouse drift {reference} @build"
+        )
+
+
 def find_pair(project: Project, left: str, right: str) -> tuple[NamedRows, NamedRows]:
     """What two names mean; `@build` is the table of the dataset that the other one names.
 
