@@ -6,13 +6,13 @@
     python benchmarks/drift.py --scale 10000000 30000000 100000000   # ours alone: time and memory as rows grow
     python benchmarks/drift.py --wide                                # ours alone: 500 columns
 
-Ours includes: opening DuckDB, reading both Parquet files, every statistic (Kolmogorov-Smirnov and Wasserstein over all
-rows), HTML and JSON written to disk. Evidently's includes: reading both Parquet files with pandas, its preset, HTML and
-JSON written. Imports are left out on all sides, but for pandas on ours: DuckDB imports it where it is installed. All get
-the same columns; the key is left out. Evidently trains a model on the free-text column, so its time without that column
-is printed too. deepchecks runs its train-test validation suite, as it comes, and its drift checks alone; both look at a
-sample. frouros gets no more than its Kolmogorov-Smirnov test of the numeric columns, read with pandas, and judges
-nothing.
+Ours includes: opening DuckDB, reading both Parquet files, every statistic (Kolmogorov-Smirnov and Wasserstein over
+all rows), HTML and JSON written to disk. Evidently's includes: reading both Parquet files with pandas, its preset,
+HTML and JSON written. Imports are left out, but for pandas on our side: DuckDB imports it where it is installed. All
+get the same columns; the key is left out. Evidently trains a model on the free-text column, so its time without that
+column is printed too. deepchecks runs its train-test validation suite, as it comes, and its drift checks alone; both
+look at a sample. frouros gets no more than its Kolmogorov-Smirnov test of the numeric columns, read with pandas, and
+judges nothing.
 """
 
 from __future__ import annotations
