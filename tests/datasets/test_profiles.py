@@ -63,6 +63,16 @@ def test_a_profile_is_made_once_and_serves_when_the_files_are_gone(engine: Local
     assert find_profile(engine, version) == first
 
 
+def test_an_export_writes_the_profile_when_the_dataset_says_so(
+    fake: Any, export: Callable[..., Any], engine: LocalEngine
+) -> None:
+    fake.build({**DATASET, "drift": {"profile": True}}, rows=ROWS)
+
+    version = read_version(export().path)
+
+    assert read_profile(version) == make_profile(engine, version)
+
+
 def test_without_files_or_profile_there_is_one_clear_error(engine: LocalEngine, version: Version) -> None:
     for file in version.manifest.files:
         (version.path / file.path).unlink()

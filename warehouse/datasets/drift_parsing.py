@@ -13,7 +13,7 @@ _COLUMN_EFFECTS = ("distance", "share", "new", "aspect", "label")
 
 def parse_drift(reader: Reader, value: object) -> DriftRules:
     """The rules as far as they can be understood; the reader keeps the problems."""
-    entries = reader.mapping(value, "drift", known=(*THRESHOLDS, "ignore", "by", "columns"))
+    entries = reader.mapping(value, "drift", known=(*THRESHOLDS, "ignore", "by", "columns", "profile"))
     columns = entries.get("columns")
     names = tuple(name for name in columns if isinstance(name, str)) if isinstance(columns, Mapping) else ()
     named = reader.mapping(columns, "drift.columns", known=names)
@@ -22,6 +22,7 @@ def parse_drift(reader: Reader, value: object) -> DriftRules:
         columns={name: _column(reader, rules, f"drift.columns.{name}") for name, rules in named.items()},
         ignore=reader.names(entries.get("ignore"), "drift.ignore"),
         by=reader.names(entries.get("by"), "drift.by"),
+        profile=reader.truth(entries.get("profile", False), "drift.profile"),
     )
 
 

@@ -46,6 +46,8 @@ class DriftRules:
     """Columns not compared."""
     by: tuple[str, ...] = ()
     """Columns whose values are segments, compared each on its own."""
+    profile: bool = False
+    """Whether an export writes the profile of the new version; otherwise the first comparison that needs it does."""
 
     def threshold(self, effect: str, column: str | None = None) -> float:
         """The threshold of an effect, for a column or for all."""

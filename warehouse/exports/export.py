@@ -13,6 +13,7 @@ from pathlib import Path
 
 from warehouse import records, storage
 from warehouse.checks.leakage import find_leaks_in_placement
+from warehouse.datasets import profiles
 from warehouse.datasets.comparison import compare, is_same_content
 from warehouse.datasets.conditions import check_condition
 from warehouse.datasets.cutoffs import resolve_cutoffs
@@ -235,13 +236,17 @@ def _export(
         manifest = judged(Version(path=temporary, manifest=manifest).relations)
         if is_critical(manifest.findings):
             return Export(outcome=Outcome.REFUSED, path=None, manifest=manifest)
+        reports = {"leakage.json": leakage_json(leaks)}
+        if spec.drift.profile:
+            written = Version(path=temporary, manifest=manifest)
+            reports[profiles.NAME] = profiles.profile_json(written, profiles.make_profile(engine, written))
         share_files(temporary, manifest.files, folder)
         write_texts(
             temporary,
             manifest,
             licence=licence_of(task),
             citation=citation_of(task),
-            reports={"leakage.json": leakage_json(leaks)},
+            reports=reports,
         )
         commit_version(task.project, Version(path=temporary, manifest=manifest), now=task.now)
         storage.publish_folder(temporary, folder / manifest.version)
