@@ -49,12 +49,12 @@ torch: .venv/dev ## Install PyTorch and test loading into it
 compatibility: .venv-next/dev ## Run the tests of builds, validation and datasets on the newest DuckDB
 	.venv-next/bin/$(PYTEST) -q tests/test_builds.py tests/test_sql.py tests/validation tests/datasets tests/exports
 
-bench: .venv/dev .venv-peers/bench .venv-deepchecks/bench ## Measure speed and memory against peers and floors, as ratios
+bench: .venv/dev .venv-peers/bench .venv-deepchecks/bench .venv-nannyml/bench ## Measure speed and memory against peers and floors, as ratios
 	$(BIN)/python benchmarks/run.py --peer-python .venv-peers/bin/python \
-		--deepchecks-python .venv-deepchecks/bin/python
+		--deepchecks-python .venv-deepchecks/bin/python --nannyml-python .venv-nannyml/bin/python
 
 clean: ## Delete generated state, caches and .venv
-	rm -rf .venv .venv-next .venv-peers .venv-deepchecks build dist target logs *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis benchmarks/out
+	rm -rf .venv .venv-next .venv-peers .venv-deepchecks .venv-nannyml build dist target logs *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis benchmarks/out
 	find var -mindepth 1 ! -name .gitkeep ! -path var/dev -delete
 
 .venv/bin/python:
@@ -84,4 +84,9 @@ clean: ## Delete generated state, caches and .venv
 .venv-deepchecks/bench: pyproject.toml | .venv/bin/python
 	$(PYTHON) -m venv .venv-deepchecks
 	.venv-deepchecks/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[deepchecks]'
+	@touch $@
+
+.venv-nannyml/bench: pyproject.toml | .venv/bin/python
+	$(PYTHON) -m venv .venv-nannyml
+	.venv-nannyml/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[nannyml]'
 	@touch $@

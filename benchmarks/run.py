@@ -29,6 +29,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peer-python", help="interpreter of an environment with the `bench` extra")
     parser.add_argument("--deepchecks-python", help="interpreter of an environment with the `deepchecks` extra")
+    parser.add_argument("--nannyml-python", help="interpreter of an environment with the `nannyml` extra")
     arguments = parser.parse_args()
     peer = arguments.peer_python
     deepchecks = arguments.deepchecks_python
@@ -41,6 +42,7 @@ def main() -> int:
             "--quick",
             *(["--peer", f"evidently={peer}"] if peer else []),
             *(["--peer", f"deepchecks={deepchecks}"] if deepchecks else []),
+            *(["--peer", f"nannyml={arguments.nannyml_python}"] if arguments.nannyml_python else []),
         ],
         "leakage": ["--peer-python", deepchecks] if deepchecks else [],
     }
