@@ -13,7 +13,6 @@ from scipy.spatial.distance import jensenshannon
 
 from warehouse.statistics.distance import (
     counts_of,
-    cumulative_gaps,
     jensen_shannon_distance,
     kolmogorov_smirnov_binned,
     largest_change,
@@ -79,34 +78,11 @@ def test_psi_of_a_new_category_is_finite() -> None:
     assert 1 < population_stability_index(counts_of(1000, 0), counts_of(800, 200)) < 10
 
 
-@pytest.mark.parametrize("decimals", [0, 1, 12])
-def test_cumulative_gaps_are_scipys(decimals: int) -> None:
-    chance = np.random.default_rng(1)
-    left = np.round(chance.normal(0, 1, 3000), decimals)
-    right = np.round(chance.normal(0.2, 1.4, 700), decimals)
-
-    statistic, area = cumulative_gaps(left, right)
-
-    assert statistic == pytest.approx(stats.ks_2samp(left, right, method="asymp").statistic, abs=1e-12)
-    assert area == pytest.approx(stats.wasserstein_distance(left, right), rel=1e-12)
-
-
-@given(
-    st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=20), st.lists(st.floats(-10, 10), min_size=1, max_size=20)
-)
-def test_cumulative_gaps_hold_for_any_numbers(left: list[float], right: list[float]) -> None:
-    statistic, area = cumulative_gaps(np.array(left), np.array(right))
-
-    with np.errstate(all="ignore"):
-        assert statistic == pytest.approx(stats.ks_2samp(left, right, method="asymp").statistic, abs=1e-12)
-    assert 0 <= area < math.inf
-
-
 def test_binned_kolmogorov_smirnov_bounds_the_exact_one() -> None:
     chance = np.random.default_rng(2)
     for shift in (0.0, 0.05, 0.5):
         left, right = chance.normal(0, 1, 5000), chance.normal(shift, 1, 2000)
-        exact, _ = cumulative_gaps(left, right)
+        exact = stats.ks_2samp(left, right, method="asymp").statistic
         edges = np.concatenate(([-np.inf], np.quantile(left, np.linspace(0, 1, 30)), [np.inf]))
         gap, error = kolmogorov_smirnov_binned(
             np.histogram(left, edges)[0].astype(float), np.histogram(right, edges)[0].astype(float)

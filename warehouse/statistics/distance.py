@@ -76,15 +76,6 @@ def kolmogorov_smirnov_binned(
     return statistic, max(0.0, float(within.max()) - statistic)
 
 
-def cumulative_gaps(left: Counts, right: Counts) -> tuple[float, float]:
-    """Kolmogorov-Smirnov statistic (0..1) and Wasserstein distance (in the values' unit) of two sets of finite values.
-
-    Exact: all values are sorted, ties counted as such. Source: Kolmogorov (1933), Smirnov (1948).
-    """
-    left, right = np.sort(left), np.sort(right)
-    return kolmogorov_smirnov_sorted(left, right), wasserstein_sorted(left, right)
-
-
 def kolmogorov_smirnov_sorted(left: Counts, right: Counts) -> float:
     """Largest gap between the cumulative shares of two rising sets of values, 0..1; exact.
 
