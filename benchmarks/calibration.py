@@ -139,7 +139,7 @@ def kinds_of(frame: Any) -> tuple[list[str], list[str], list[str]]:
 
 
 def called_by_ours(folder: Path) -> dict[str, str]:
-    from warehouse.checks.drift import compare
+    from warehouse.checks.drift.comparison import compare
     from warehouse.engine.local import LocalEngine
     from warehouse.sql import Relation
     from warehouse.storage import connect

@@ -110,8 +110,8 @@ def generate(folder: Path = FOLDER, rows: int = TRAIN_ROWS, *, column_count: int
 
 def run_ours(folder: Path = FOLDER) -> None:
     """One comparison from files to files; prints its seconds and the columns it calls drifted."""
-    from warehouse.checks.drift import compare
-    from warehouse.checks.drift_verdicts import Verdict
+    from warehouse.checks.drift.comparison import compare
+    from warehouse.checks.drift.verdicts import Verdict
     from warehouse.engine.local import LocalEngine
     from warehouse.reports.drift_json import drift_json
     from warehouse.reports.html import drift_html

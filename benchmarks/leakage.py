@@ -132,9 +132,9 @@ def find_cases() -> dict[str, list[str]]:
     """The findings of ours on every case: of `leakage` by name, of `drift` with the column."""
     from datetime import UTC, datetime
 
-    from warehouse.checks.drift import compare
-    from warehouse.checks.drift_verdicts import Verdict
-    from warehouse.checks.leakage import find_leaks
+    from warehouse.checks.drift.comparison import compare
+    from warehouse.checks.drift.verdicts import Verdict
+    from warehouse.checks.leakage.search import find_leaks
     from warehouse.datasets.spec import DatasetSpec, TimeSplit
     from warehouse.engine.local import LocalEngine
     from warehouse.sql import Relation
@@ -202,7 +202,7 @@ def run_peer_cases() -> None:
 
 
 def run_ours() -> None:
-    from warehouse.checks.leakage import find_leaks
+    from warehouse.checks.leakage.search import find_leaks
     from warehouse.datasets.spec import DatasetSpec, HashSplit
     from warehouse.engine.local import LocalEngine
     from warehouse.reports.leakage_json import leakage_json

@@ -27,6 +27,7 @@ ARROWS: dict[str, set[str]] = {
     "records": {"errors", "project", "published", "storage"},
     "dbt_manifest": {"errors", "project", "storage"},
     "dbt_runner": {"errors", "project", "storage"},
+    "object_store": {"errors", "project"},
     "dbt_tests": {"errors", "findings", "sql", "project", "storage", "engine", "dbt_runner"},
     "sources": {"errors", "findings", "sql", "project", "storage", "engine", "dbt_manifest"},
     "template": {"errors", "storage"},
@@ -34,15 +35,32 @@ ARROWS: dict[str, set[str]] = {
     "statistics": {"errors", "sql", "engine"},
     "datasets": {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
-        "statistics",
+        *("statistics", "object_store"),
     },
     "exports": {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
-        *("statistics", "datasets", "checks", "reports"),
+        *("statistics", "datasets", "checks", "reports", "object_store"),
     },
     "retention": {"errors", "findings", "project", "published", "storage", "records", "datasets"},
     "checks": {"errors", "findings", "sql", "engine", "statistics", "datasets"},
     "reports": {"errors", "findings", "statistics", "datasets", "checks"},
+    "loads": {
+        *("errors", "findings", "sql", "project", "storage", "engine", "records", "dbt_manifest", "dbt_runner"),
+    },
+    "questions": {"errors", "sql", "project", "published", "storage", "engine"},
+    "build_sharing": {
+        *("errors", "findings", "project", "published", "storage", "records", "object_store"),
+    },
+    "site": {
+        *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
+        *("statistics", "datasets", "checks", "reports", "sources", "validation"),
+    },
+    "notices": {"errors", "findings", "project", "storage", "records"},
+    "nightly": {
+        *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
+        *("dbt_runner", "statistics", "datasets", "checks", "reports", "sources", "validation", "retention", "exports"),
+        *("loads", "builds", "build_sharing", "site", "notices"),
+    },
     "builds": {
         *("errors", "findings", "project", "published", "storage", "records", "dbt_manifest", "dbt_runner"),
         *("dbt_tests", "sources", "retention", "validation"),
@@ -56,6 +74,7 @@ OWNERS = {
     "typer": {"cli"},
     "rich": {"cli"},
     "filelock": {"storage"},
+    "obstore": {"object_store"},
     "sklearn": {"statistics"},
     "markupsafe": {"reports"},
 }

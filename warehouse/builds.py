@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from warehouse import dbt_runner, records, retention, sources, storage
+from warehouse import dbt_runner, records, retention, storage
 from warehouse.dbt_manifest import DbtManifest, carry_compiled_code, read_dbt_manifest
 from warehouse.dbt_runner import NodeProgress, NodeResult, Parsed
 from warehouse.dbt_tests import findings_of_tests
@@ -25,7 +25,7 @@ from warehouse.findings import Finding, Severity, is_critical
 from warehouse.project import Project
 from warehouse.published import BuildFiles, find_build, published_id
 from warehouse.records import Record, Status
-from warehouse.sources import SourceState
+from warehouse.sources.states import SourceState, changed_while_reading, read_sources, sources_document
 from warehouse.validation import Suite, ValidationResult, as_record, load_suites, run_suites
 
 
@@ -113,7 +113,7 @@ class _Run:
         origin = self._origin(parsed, is_partial=bool(select or exclude), full_refresh=full_refresh)
         self._prepare(origin)
         manifest = read_dbt_manifest(self._target_path / "manifest.json")
-        source_states = sources.read_sources(self.project, manifest.sources.values())
+        source_states = read_sources(self.project, manifest.sources.values())
         self._listener.on_stage("building")
         nodes = dbt_runner.run_build(
             self.project,
@@ -131,7 +131,7 @@ class _Run:
         if error := dbt_runner.broken_nodes(nodes):
             raise error
         self._seal()
-        findings = findings_of_tests(self.project, self.files.database_path, nodes) + sources.changed_while_reading(
+        findings = findings_of_tests(self.project, self.files.database_path, nodes) + changed_while_reading(
             self.project, source_states
         )
         validation = None if is_critical(findings) else self._validate(suites)
@@ -339,6 +339,6 @@ def _facts(
         "started_from": origin.id if origin else None,
         "dbt_manifest_sha256": hashlib.sha256(files.dbt_manifest_path.read_bytes()).hexdigest(),
         "dbt_project": manifest.project_name,
-        "sources": sources.sources_document(states),
+        "sources": sources_document(states),
         "nodes": [asdict(node) for node in nodes],
     }

@@ -74,6 +74,8 @@ class Source:
     """As dbt writes it behind `from`."""
     file_path: str
     columns: Mapping[str, ColumnDoc]
+    meta: Mapping[str, Any]
+    """Raw, the source's own and above it the table's, for the one who owns its meaning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,7 +243,8 @@ def _model(unique_id: str, node: dict[str, Any]) -> Model:
 def _source(unique_id: str, node: dict[str, Any]) -> Source:
     name = _text(node, "name")
     identifier = _optional(node, "identifier") or name
-    location = {**_mapping(node, "source_meta"), **_meta(node)}.get("external_location")
+    meta = {**_mapping(node, "source_meta"), **_meta(node)}
+    location = meta.get("external_location")
     if isinstance(location, str):
         location = location.replace("{name}", name).replace("{identifier}", identifier)
     return Source(
@@ -253,6 +256,7 @@ def _source(unique_id: str, node: dict[str, Any]) -> Source:
         relation_name=_optional(node, "relation_name"),
         file_path=_text(node, "original_file_path"),
         columns=_columns(node),
+        meta=meta,
     )
 
 

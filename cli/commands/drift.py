@@ -17,8 +17,8 @@ from warehouse.project import Project
 from .. import console
 
 if TYPE_CHECKING:
-    from warehouse.checks.drift_report import DriftReport
-    from warehouse.checks.drift_rows import Question
+    from warehouse.checks.drift.report import DriftReport
+    from warehouse.checks.drift.rows import Question
     from warehouse.datasets.named_rows import NamedRows
     from warehouse.engine.local import LocalEngine
 
@@ -77,8 +77,8 @@ def drift(
 
     Example: warehouse drift late_arrivals@1.0.0 @build
     """
-    from warehouse.checks.drift_pairs import Beyond
-    from warehouse.checks.drift_rows import Question
+    from warehouse.checks.drift.pairs import Beyond
+    from warehouse.checks.drift.rows import Question
     from warehouse.statistics.coded import Every
 
     if over is not None and over not in PERIODS:
@@ -154,7 +154,7 @@ def _own_report(
     project: Project, reference: str, *, left: str | None, right: str | None, question: Question
 ) -> tuple[DriftReport, Path]:
     """The report on a version's own splits, and where it belongs."""
-    from warehouse.checks.drift_splits import report_of_version, report_stem
+    from warehouse.checks.drift.splits import report_of_version, report_stem
     from warehouse.datasets.named_rows import check_presence, find_rows
 
     found = find_rows(project, reference)
@@ -179,8 +179,8 @@ def _own_report(
 
 
 def _report_of_two(project: Project, left: str, right: str, question: Question) -> tuple[DriftReport, Path]:
-    from warehouse.checks.drift_rows import report_of_rows, slug
-    from warehouse.checks.drift_splits import report_stem
+    from warehouse.checks.drift.rows import report_of_rows, slug
+    from warehouse.checks.drift.splits import report_stem
     from warehouse.datasets.named_rows import find_pair
 
     first, second = find_pair(project, left, right)

@@ -26,7 +26,7 @@ def leakage(
 
     Example: warehouse leakage late_arrivals
     """
-    from warehouse.checks.leakage import find_leaks_in_version
+    from warehouse.checks.leakage.search import find_leaks_in_version
     from warehouse.datasets.versions import find_version
     from warehouse.engine.local import LocalEngine
     from warehouse.reports.leakage_json import leakage_document, leakage_json

@@ -31,9 +31,9 @@ def push(
 
     Example: warehouse push late_arrivals@1.0.0 --to s3://bucket/datasets
     """
-    from warehouse.datasets.store import project_store
     from warehouse.datasets.store_push import push_version
     from warehouse.datasets.versions import find_version
+    from warehouse.object_store import project_store
 
     project = Project.find(context.obj)
     target = project_store(project, store)
@@ -59,8 +59,8 @@ def pull(
 
     Example: warehouse pull late_arrivals --from s3://bucket/datasets
     """
-    from warehouse.datasets.store import project_store
     from warehouse.datasets.store_pull import pull_version
+    from warehouse.object_store import project_store
 
     project = Project.find(context.obj)
     result = pull_version(project_store(project, store), project, reference)
@@ -88,8 +88,8 @@ def remote(
 
     Example: warehouse remote --store s3://bucket/datasets
     """
-    from warehouse.datasets.store import project_store
     from warehouse.datasets.store_contents import clean_store, list_store, remove_stored
+    from warehouse.object_store import project_store
 
     target = project_store(Project.find(context.obj), store)
     if remove is not None:

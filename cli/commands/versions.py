@@ -17,7 +17,7 @@ from warehouse.project import Project
 from .. import console
 
 if TYPE_CHECKING:
-    from warehouse.checks.drift_result import DriftResult
+    from warehouse.checks.drift.result import DriftResult
     from warehouse.datasets.differences import Difference
     from warehouse.datasets.tags import TagChange
     from warehouse.datasets.versions import Version
@@ -47,7 +47,7 @@ def diff(
 
     Example: warehouse diff late_arrivals@1.0.0 late_arrivals@1.1.0
     """
-    from warehouse.checks.drift_versions import compare_split_of_versions, splits_to_compare
+    from warehouse.checks.drift.versions import compare_split_of_versions, splits_to_compare
     from warehouse.datasets.differences import compare_versions
     from warehouse.reports.drift_json import drift_document
 

@@ -8,9 +8,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from warehouse.checks.drift import compare
-from warehouse.checks.drift_result import ColumnDrift, DriftResult, Role
-from warehouse.checks.drift_verdicts import EffectName, Verdict
+from warehouse.checks.drift.comparison import compare
+from warehouse.checks.drift.result import ColumnDrift, DriftResult, Role
+from warehouse.checks.drift.verdicts import EffectName, Verdict
 from warehouse.engine.local import LocalEngine
 from warehouse.findings import Severity
 from warehouse.sql import Relation

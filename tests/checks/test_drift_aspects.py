@@ -7,11 +7,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from warehouse.checks.drift import compare
-from warehouse.checks.drift_aspects_text import distance_of_new
-from warehouse.checks.drift_parts import Aspect
-from warehouse.checks.drift_result import ColumnDrift, DriftResult
-from warehouse.checks.drift_verdicts import EffectName, Verdict
+from warehouse.checks.drift.aspects_text import distance_of_new
+from warehouse.checks.drift.comparison import compare
+from warehouse.checks.drift.parts import Aspect
+from warehouse.checks.drift.result import ColumnDrift, DriftResult
+from warehouse.checks.drift.verdicts import EffectName, Verdict
 from warehouse.datasets.drift_rules import ColumnRules, DriftRules
 from warehouse.engine.local import LocalEngine
 from warehouse.sql import Query, Relation

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from warehouse.checks import drift_domain
-from warehouse.checks.drift_domain import domain_obstacle, find_domain_drift
-from warehouse.checks.drift_parts import DomainDrift
-from warehouse.checks.drift_verdicts import Verdict
+from warehouse.checks.drift import domain
+from warehouse.checks.drift.domain import domain_obstacle, find_domain_drift
+from warehouse.checks.drift.parts import DomainDrift
+from warehouse.checks.drift.verdicts import Verdict
 from warehouse.datasets.drift_rules import DriftRules
 from warehouse.engine.local import LocalEngine
 from warehouse.sql import Relation
@@ -85,7 +85,7 @@ def test_the_threshold_is_that_of_the_rules(engine: LocalEngine) -> None:
 def test_large_sides_are_sampled_alike_in_any_order(
     engine: LocalEngine, monkeypatch: pytest.MonkeyPatch, equal: bool
 ) -> None:
-    monkeypatch.setattr(drift_domain, "SAMPLE_ROWS", 1500)
+    monkeypatch.setattr(domain, "SAMPLE_ROWS", 1500)
     draw = "select * exclude (distance) from ({}) as t" if equal else "{}"
     left, right = draw.format(trips(40_000, 50, seed=1)), draw.format(trips(30_000, 90, seed=2))
     one = domain_of(engine, left, right)
@@ -99,8 +99,8 @@ def test_large_sides_are_sampled_alike_in_any_order(
 
 
 def test_many_columns_take_fewer_rows(engine: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drift_domain, "SAMPLE_VALUES", 60_000)
-    monkeypatch.setattr(drift_domain, "MOST_FEATURES", 50)
+    monkeypatch.setattr(domain, "SAMPLE_VALUES", 60_000)
+    monkeypatch.setattr(domain, "MOST_FEATURES", 50)
     columns = ", ".join(f"(hash(i, {place}, '{{0}}') % 100000) / 7 as x{place}" for place in range(60))
     draw = f"select {columns} from range(3000) as r(i)"
     found = domain_of(engine, draw.format("a"), draw.format("b"))
@@ -150,7 +150,7 @@ def test_few_rows_are_an_obstacle(engine: LocalEngine) -> None:
 
 
 def test_without_scikit_learn_it_is_said_what_to_install(engine: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drift_domain, "find_spec", lambda name: None)
+    monkeypatch.setattr(domain, "find_spec", lambda name: None)
     pairs = pairs_of(engine, trips(500, 50, seed=1), trips(500, 50, seed=2))
 
     assert domain_obstacle(pairs) == "scikit-learn is not installed (pip install 'ml-warehouse[classifier]')"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from warehouse.checks.drift_pairs import Frame, Purpose, compare_pair
-from warehouse.checks.drift_profiles import compare_pair_with_profile
-from warehouse.checks.drift_result import ColumnDrift
+from warehouse.checks.drift.pairs import Frame, Purpose, compare_pair
+from warehouse.checks.drift.profiles import compare_pair_with_profile
+from warehouse.checks.drift.result import ColumnDrift
 from warehouse.engine.local import LocalEngine
 from warehouse.sql import Relation
 from warehouse.statistics.kinds import Kind

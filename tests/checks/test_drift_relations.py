@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from warehouse.checks.drift_parts import LabelRelation
-from warehouse.checks.drift_relations import find_label_relations
-from warehouse.checks.drift_verdicts import Verdict
+from warehouse.checks.drift.parts import LabelRelation
+from warehouse.checks.drift.relations import find_label_relations
+from warehouse.checks.drift.verdicts import Verdict
 from warehouse.datasets.drift_rules import ColumnRules, DriftRules
 from warehouse.engine.local import LocalEngine
 from warehouse.sql import Relation

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from warehouse.checks.drift_pairs import Beyond, Frame, Purpose, compare_pair
-from warehouse.checks.drift_report import DriftReport, pair_sentence
-from warehouse.checks.drift_splits import PURPOSES, compare_splits, report_of_version
-from warehouse.checks.drift_verdicts import Verdict
-from warehouse.checks.drift_versions import report_of_versions
+from warehouse.checks.drift.pairs import Beyond, Frame, Purpose, compare_pair
+from warehouse.checks.drift.report import DriftReport, pair_sentence
+from warehouse.checks.drift.splits import PURPOSES, compare_splits, report_of_version
+from warehouse.checks.drift.verdicts import Verdict
+from warehouse.checks.drift.versions import report_of_versions
 from warehouse.datasets.versions import read_version
 from warehouse.engine.local import LocalEngine
 from warehouse.findings import Severity

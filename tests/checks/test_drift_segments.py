@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from warehouse.checks.drift import compare_with_facts
-from warehouse.checks.drift_parts import Segments
-from warehouse.checks.drift_segments import find_segments
-from warehouse.checks.drift_verdicts import Verdict
+from warehouse.checks.drift.comparison import compare_with_facts
+from warehouse.checks.drift.parts import Segments
+from warehouse.checks.drift.segments import find_segments
+from warehouse.checks.drift.verdicts import Verdict
 from warehouse.datasets.drift_rules import ColumnRules, DriftRules
 from warehouse.engine.local import LocalEngine
 from warehouse.errors import SpecError

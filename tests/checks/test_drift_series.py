@@ -7,8 +7,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from warehouse.checks.drift_series import DriftSeries, Every, Gap, SeriesColumn, compare_over_time
-from warehouse.checks.drift_verdicts import Verdict
+from warehouse.checks.drift.series import DriftSeries, Every, Gap, SeriesColumn, compare_over_time
+from warehouse.checks.drift.verdicts import Verdict
 from warehouse.datasets.drift_rules import ColumnRules, DriftRules
 from warehouse.engine.local import LocalEngine
 from warehouse.errors import SpecError

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from warehouse.checks.drift import compare
-from warehouse.checks.drift_importance import label_shift, rank_columns
-from warehouse.checks.drift_parts import LabelRelation, RelationBin
-from warehouse.checks.drift_result import DriftResult
-from warehouse.checks.drift_summary import advise, summarise
-from warehouse.checks.drift_verdicts import Verdict
+from warehouse.checks.drift.comparison import compare
+from warehouse.checks.drift.importance import label_shift, rank_columns
+from warehouse.checks.drift.parts import LabelRelation, RelationBin
+from warehouse.checks.drift.result import DriftResult
+from warehouse.checks.drift.summary import advise, summarise
+from warehouse.checks.drift.verdicts import Verdict
 from warehouse.engine.local import LocalEngine
 from warehouse.sql import Relation
 from warehouse.storage import connect

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from warehouse.checks.leakage import find_leaks, find_leaks_in_placement
-from warehouse.checks.leakage_result import LeakageResult
+from warehouse.checks.leakage.result import LeakageResult
+from warehouse.checks.leakage.search import find_leaks, find_leaks_in_placement
 from warehouse.datasets.placement import place_rows
 from warehouse.datasets.row_checks import read_table_facts
 from warehouse.datasets.spec import (

@@ -9,7 +9,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from warehouse.checks.leakage_rows import leak_columns, rows_of_placement
+from warehouse.checks.leakage.rows import leak_columns, rows_of_placement
 from warehouse.datasets.parsing import parse_spec
 from warehouse.datasets.placement import place_rows
 from warehouse.datasets.row_checks import read_table_facts

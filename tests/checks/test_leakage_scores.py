@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import entropy, rankdata
 
-from warehouse.checks.leakage import find_leaks
-from warehouse.checks.leakage_result import LabelKind, LeakageResult, Score
+from warehouse.checks.leakage.result import LabelKind, LeakageResult, Score
+from warehouse.checks.leakage.search import find_leaks
 from warehouse.datasets.spec import DatasetSpec, HashSplit
 from warehouse.engine.local import LocalEngine
 from warehouse.sql import Relation

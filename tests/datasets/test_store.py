@@ -13,8 +13,7 @@ import pytest
 from fake_builds import Fake
 from s3_server import BUCKET, CREDENTIALS, Server, s3_server
 
-from warehouse.datasets import store as store_module
-from warehouse.datasets.store import Store, open_store
+from warehouse import object_store as store_module
 from warehouse.datasets.store_contents import clean_store, list_store, remove_stored
 from warehouse.datasets.store_layout import find_stored, object_key, parse_checksums, stored_numbers
 from warehouse.datasets.store_pull import open_remote, pull_version
@@ -23,6 +22,7 @@ from warehouse.datasets.verification import verify_version
 from warehouse.datasets.versions import Version, find_version, read_version, version_numbers
 from warehouse.errors import MissingExtraError, StoreError, VersionError
 from warehouse.exports.export import Export
+from warehouse.object_store import Store, open_store
 from warehouse.project import Project
 
 Exporter = Callable[..., Export]
@@ -32,7 +32,7 @@ PUSH = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from warehouse.datasets.store import open_store
+from warehouse.object_store import open_store
 from warehouse.datasets.store_push import push_version
 from warehouse.datasets.versions import read_version
 version, store = read_version(Path(sys.argv[1])), open_store(sys.argv[2])

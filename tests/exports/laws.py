@@ -12,8 +12,8 @@ import duckdb
 import polars
 import pytest
 
-from warehouse.checks.leakage import find_leaks_in_version
-from warehouse.checks.leakage_result import LeakageResult
+from warehouse.checks.leakage.result import LeakageResult
+from warehouse.checks.leakage.search import find_leaks_in_version
 from warehouse.datasets.differences import compare_versions
 from warehouse.datasets.loading import Dataset, load_dataset
 from warehouse.datasets.spec import (

@@ -11,13 +11,13 @@ from fake_builds import Fake
 
 from warehouse import storage
 from warehouse.datasets.loading import load_dataset
-from warehouse.datasets.store import open_store
 from warehouse.datasets.store_layout import find_stored, stored_numbers
 from warehouse.datasets.verification import verify_version
 from warehouse.datasets.versions import find_version, version_numbers
 from warehouse.errors import StoreError
 from warehouse.exports import export as export_module
 from warehouse.exports.export import Export, Outcome, export_dataset
+from warehouse.object_store import open_store
 
 DECLARED = {"key": "id", "split": {"method": "hash", "shares": {"train": 0.8, "dev": 0.1, "test": 0.1}}}
 ROWS = "select i as id, i as x from range({}) as r(i)"

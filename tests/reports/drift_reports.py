@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 import drift_results
 
-from warehouse.checks.drift_parts import (
+from warehouse.checks.drift.parts import (
     Aspect,
     AspectBar,
     DomainColumn,
@@ -19,11 +19,11 @@ from warehouse.checks.drift_parts import (
     SegmentColumn,
     Segments,
 )
-from warehouse.checks.drift_report import DriftPair, DriftReport, report_of_pairs
-from warehouse.checks.drift_result import DriftResult
-from warehouse.checks.drift_series_result import ChangePoint, DriftSeries, Gap, Period, SeriesColumn, SeriesPoint
-from warehouse.checks.drift_summary import summarise
-from warehouse.checks.drift_verdicts import Effect, EffectName, Verdict
+from warehouse.checks.drift.report import DriftPair, DriftReport, report_of_pairs
+from warehouse.checks.drift.result import DriftResult
+from warehouse.checks.drift.series_result import ChangePoint, DriftSeries, Gap, Period, SeriesColumn, SeriesPoint
+from warehouse.checks.drift.summary import summarise
+from warehouse.checks.drift.verdicts import Effect, EffectName, Verdict
 from warehouse.findings import Severity
 from warehouse.statistics.coded import Every
 from warehouse.statistics.kinds import Kind

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from warehouse.checks.drift import compare
-from warehouse.checks.drift_result import DriftResult
+from warehouse.checks.drift.comparison import compare
+from warehouse.checks.drift.result import DriftResult
 from warehouse.engine.local import LocalEngine
 from warehouse.sql import Relation, identifier
 from warehouse.storage import connect

@@ -10,8 +10,8 @@ import drift_reports
 import drift_results
 import pytest
 
-from warehouse.checks.drift_report import DriftReport
-from warehouse.checks.drift_result import DriftResult
+from warehouse.checks.drift.report import DriftReport
+from warehouse.checks.drift.result import DriftResult
 from warehouse.reports.drift_json import FORMAT_VERSION, drift_json, drift_schema
 
 SCHEMA = Path(__file__).parents[2] / "docs/drift.schema.json"

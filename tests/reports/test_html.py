@@ -14,9 +14,9 @@ import drift_reports
 import drift_results
 import pytest
 
-from warehouse.checks.drift_importance import rank_columns
-from warehouse.checks.drift_report import DriftReport
-from warehouse.checks.drift_result import DriftResult
+from warehouse.checks.drift.importance import rank_columns
+from warehouse.checks.drift.report import DriftReport
+from warehouse.checks.drift.result import DriftResult
 from warehouse.reports.html import drift_html, visible
 
 STRUCTURE = "html head meta title style body header main footer section article nav figure figcaption script"

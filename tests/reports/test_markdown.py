@@ -10,8 +10,8 @@ import drift_results
 import pytest
 from markdown_it import MarkdownIt
 
-from warehouse.checks.drift_report import DriftReport
-from warehouse.checks.drift_result import DriftResult
+from warehouse.checks.drift.report import DriftReport
+from warehouse.checks.drift.result import DriftResult
 from warehouse.reports.markdown import code, drift_markdown, escaped
 
 LONGEST = 65_536

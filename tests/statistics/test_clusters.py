@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from warehouse.checks.drift_effects import find_effects
-from warehouse.checks.drift_evidence import gather_evidence
+from warehouse.checks.drift.effects import find_effects
+from warehouse.checks.drift.evidence import gather_evidence
 from warehouse.engine.local import LocalEngine
 from warehouse.sql import Relation
 from warehouse.statistics.cells import Cell, distribution_cells

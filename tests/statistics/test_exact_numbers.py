@@ -12,8 +12,8 @@ import pytest
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
-from warehouse.checks.drift import compare
-from warehouse.checks.drift_result import ColumnDrift
+from warehouse.checks.drift.comparison import compare
+from warehouse.checks.drift.result import ColumnDrift
 from warehouse.engine.local import LocalEngine
 from warehouse.sql import Relation
 from warehouse.statistics.cells import cell_counts, distribution_cells

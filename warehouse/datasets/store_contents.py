@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from warehouse.datasets.store import Store
 from warehouse.datasets.store_layout import (
     commit_key,
     find_stored,
@@ -16,6 +15,7 @@ from warehouse.datasets.store_layout import (
     stored_numbers,
 )
 from warehouse.datasets.store_push import GRACE, referenced_keys
+from warehouse.object_store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,10 +15,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from warehouse.datasets.store import Store
 from warehouse.datasets.versions import MANIFEST_NAME, NUMBER, number_parts
 from warehouse.datasets.writing import CHECKSUMS_NAME
 from warehouse.errors import StoreError, suggestion
+from warehouse.object_store import Store
 
 _LINE = re.compile(r"([0-9a-f]{64})  ([^\0-\x1f\\]+)")
 _EXTENSION = re.compile(r"\.[a-z0-9]{1,10}")

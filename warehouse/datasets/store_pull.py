@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from warehouse import storage
-from warehouse.datasets.store import Store, open_store
 from warehouse.datasets.store_layout import StoredVersion, find_stored, object_key, stored_numbers
 from warehouse.datasets.versions import MANIFEST_NAME, Version, number_parts, read_version, taken_numbers
 from warehouse.datasets.writing import CHECKSUMS_NAME, file_sha256
 from warehouse.errors import StoreError, VersionError
+from warehouse.object_store import Store, open_store
 from warehouse.project import Project
 
 _DOWNLOADS = 4

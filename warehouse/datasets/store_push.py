@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from warehouse import storage
-from warehouse.datasets.store import Store
 from warehouse.datasets.store_layout import (
     StoredVersion,
     commit_key,
@@ -21,6 +20,7 @@ from warehouse.datasets.verification import verify_version
 from warehouse.datasets.versions import Version
 from warehouse.datasets.writing import CHECKSUMS_NAME
 from warehouse.errors import StoreError, VersionError, problem_list
+from warehouse.object_store import Store
 
 GRACE = timedelta(days=7)
 """How long contents that no version names are kept: an upload may still be on its way to them."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from warehouse.datasets.fractions import export_words
-from warehouse.datasets.store import open_store
 from warehouse.datasets.store_pull import pull_newest
 from warehouse.datasets.store_push import push_version
 from warehouse.datasets.versions import Version
+from warehouse.object_store import open_store
 from warehouse.project import Project
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from warehouse import records, storage
-from warehouse.checks.leakage import find_leaks_in_placement
+from warehouse.checks.leakage.search import find_leaks_in_placement
 from warehouse.datasets import profiles
 from warehouse.datasets.comparison import compare, is_same_content
 from warehouse.datasets.conditions import check_condition

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from warehouse.checks.drift_parts import Aspect, LabelRelation
-from warehouse.checks.drift_result import Bar, Role
-from warehouse.checks.drift_verdicts import Effect
+from warehouse.checks.drift.parts import Aspect, LabelRelation
+from warehouse.checks.drift.result import Bar, Role
+from warehouse.checks.drift.verdicts import Effect
 
 WIDTH = 600
 PLOT_HEIGHT = 150

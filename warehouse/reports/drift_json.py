@@ -9,10 +9,10 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from warehouse.checks.drift_importance import ColumnImportance, rank_columns
-from warehouse.checks.drift_report import DriftReport, report_of
-from warehouse.checks.drift_result import DriftResult
-from warehouse.checks.drift_series_result import DriftSeries
+from warehouse.checks.drift.importance import ColumnImportance, rank_columns
+from warehouse.checks.drift.report import DriftReport, report_of
+from warehouse.checks.drift.result import DriftResult
+from warehouse.checks.drift.series_result import DriftSeries
 from warehouse.findings import Finding, Severity
 from warehouse.reports.plain_values import plain
 

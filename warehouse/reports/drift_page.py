@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from warehouse.checks.drift_importance import ColumnImportance, rank_columns
-from warehouse.checks.drift_parts import Aspect, LabelRelation
-from warehouse.checks.drift_report import DriftPair, DriftReport, pair_sentence
-from warehouse.checks.drift_result import Bar, ColumnDrift, DriftResult, Role
-from warehouse.checks.drift_series_result import DriftSeries, SeriesColumn, SeriesPoint
-from warehouse.checks.drift_summary import advise, label_change, label_of
-from warehouse.checks.drift_verdicts import Verdict
-from warehouse.checks.drift_words import count_text, listed, quoted, some
+from warehouse.checks.drift.importance import ColumnImportance, rank_columns
+from warehouse.checks.drift.parts import Aspect, LabelRelation
+from warehouse.checks.drift.report import DriftPair, DriftReport, pair_sentence
+from warehouse.checks.drift.result import Bar, ColumnDrift, DriftResult, Role
+from warehouse.checks.drift.series_result import DriftSeries, SeriesColumn, SeriesPoint
+from warehouse.checks.drift.summary import advise, label_change, label_of
+from warehouse.checks.drift.verdicts import Verdict
+from warehouse.checks.drift.words import count_text, listed, quoted, some
 from warehouse.reports import charts, line_charts
 from warehouse.statistics.kinds import Kind
 

@@ -10,11 +10,11 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from warehouse.checks.drift_report import DriftReport, report_of
-from warehouse.checks.drift_result import DriftResult
-from warehouse.checks.drift_summary import label_of
-from warehouse.checks.drift_verdicts import Verdict
-from warehouse.checks.drift_words import number_text, points_text, share_text
+from warehouse.checks.drift.report import DriftReport, report_of
+from warehouse.checks.drift.result import DriftResult
+from warehouse.checks.drift.summary import label_of
+from warehouse.checks.drift.verdicts import Verdict
+from warehouse.checks.drift.words import number_text, points_text, share_text
 from warehouse.reports import charts, drift_page
 
 if TYPE_CHECKING:

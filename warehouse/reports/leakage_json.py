@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from warehouse.checks.leakage_result import LeakageResult
+from warehouse.checks.leakage.result import LeakageResult
 from warehouse.reports.plain_values import plain
 
 FORMAT = "ml-warehouse leakage"

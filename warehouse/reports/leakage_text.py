@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from warehouse.checks.drift_words import count_text, share_text
-from warehouse.checks.leakage_result import LeakageResult
+from warehouse.checks.drift.words import count_text, share_text
+from warehouse.checks.leakage.result import LeakageResult
 
 PREDICTOR_HEADERS = ("column", "role", "split", "error reduction", "information")
 PREDICTOR_RIGHT = ("error reduction", "information")

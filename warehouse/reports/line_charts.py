@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 
-from warehouse.checks.drift_parts import LabelRelation, RelationBin
-from warehouse.checks.drift_series_result import DriftSeries, SeriesColumn
-from warehouse.checks.drift_verdicts import Verdict
+from warehouse.checks.drift.parts import LabelRelation, RelationBin
+from warehouse.checks.drift.series_result import DriftSeries, SeriesColumn
+from warehouse.checks.drift.verdicts import Verdict
 
 MOST_BINS = 20
 START, SPAN = 8.0, 184.0

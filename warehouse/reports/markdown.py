@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from warehouse.checks.drift_importance import rank_columns
-from warehouse.checks.drift_report import DriftPair, DriftReport, report_of
-from warehouse.checks.drift_result import ColumnDrift, DriftResult
-from warehouse.checks.drift_verdicts import Verdict
-from warehouse.checks.drift_words import count_text
+from warehouse.checks.drift.importance import rank_columns
+from warehouse.checks.drift.report import DriftPair, DriftReport, report_of
+from warehouse.checks.drift.result import ColumnDrift, DriftResult
+from warehouse.checks.drift.verdicts import Verdict
+from warehouse.checks.drift.words import count_text
 from warehouse.reports.drift_page import advice, changed_relations, sentences, tiles
 from warehouse.reports.html import visible
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from warehouse.checks.drift_importance import rank_columns
-from warehouse.checks.drift_report import DriftReport
-from warehouse.checks.drift_result import ColumnDrift, DriftResult
-from warehouse.checks.drift_verdicts import Verdict
-from warehouse.checks.drift_words import share_text
+from warehouse.checks.drift.importance import rank_columns
+from warehouse.checks.drift.report import DriftReport
+from warehouse.checks.drift.result import ColumnDrift, DriftResult
+from warehouse.checks.drift.verdicts import Verdict
+from warehouse.checks.drift.words import share_text
 
 DRIFT_HEADERS = ("column", "kind", "verdict", "effect", "interval", "threshold", "missing", "what happened")
 DRIFT_RIGHT = ("effect", "interval", "threshold", "missing")

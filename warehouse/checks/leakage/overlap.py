@@ -1,0 +1,105 @@
+"""Keys and entities that stand in more than one split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+from warehouse.checks.leakage.result import PairCount, SharedValues
+from warehouse.checks.leakage.rows import EXAMPLE_COUNT, LeakColumn, SplitRows
+from warehouse.engine.base import Engine
+from warehouse.sql import Query, Step
+
+
+def splits_per_value_step(rows: SplitRows, columns: Sequence[LeakColumn], *, masked: bool) -> Step:
+    """One row per value (or tuple) that stands in several splits: `v0`..., `mask` if asked (bit i: split i has it).
+
+    A NULL names nobody, so it is shared by nobody.
+    """
+    values = ", ".join(f"{column.sql} as v{index}" for index, column in enumerate(columns))
+    present = " and ".join(f"{column.sql} is not null" for column in columns)
+    grouped = ", ".join(column.sql for column in columns)
+    mask = " bit_or((1 << s)::utinyint) as mask," if masked else ""
+    return Step(
+        "shared_values",
+        f"""
+        select
+            {values},{mask}
+        from {rows.relation.sql}
+        where {present}
+        group by {grouped}
+        having min(s) < max(s)
+        """,
+    )
+
+
+def shared_count_sql(rows: SplitRows, columns: Sequence[LeakColumn]) -> Query:
+    """One row: `value_count`, how many values stand in several splits."""
+    return Query.of(
+        splits_per_value_step(rows, columns, masked=False),
+        Step("shared_count", "select count(*) as value_count from shared_values"),
+    )
+
+
+def shared_values_sql(rows: SplitRows, columns: Sequence[LeakColumn]) -> Query:
+    """One row per set of splits that share values: `mask`, `value_count`, `rows_0`... per split, `examples`."""
+    matches = " and ".join(f"all_rows.{column.sql} = shared_values.v{i}" for i, column in enumerate(columns))
+    example = ", ".join(column.example_sql for column in columns)
+    counts = ",\n".join(f"count(*) filter (all_rows.s = {place}) as rows_{place}" for place in range(len(rows.splits)))
+    values = ", ".join(f"v{index}" for index in range(len(columns)))
+    return Query.of(
+        splits_per_value_step(rows, columns, masked=True),
+        Step(
+            "rows_per_shared_value",
+            f"""
+            select
+                {values},
+                any_value(mask) as mask,
+                min(concat_ws(', ', {example})) as example,
+                {counts},
+            from {rows.relation.sql} as all_rows
+            inner join shared_values on {matches}
+            group by {values}
+            """,
+        ),
+        Step(
+            "shared_by_splits",
+            f"""
+            select
+                mask,
+                count(*) as value_count,
+                min(example, {EXAMPLE_COUNT}) as examples,
+                {", ".join(f"sum(rows_{place})::bigint as rows_{place}" for place in range(len(rows.splits)))},
+            from rows_per_shared_value
+            group by mask
+            order by mask
+            """,
+        ),
+    )
+
+
+def read_shared_values(engine: Engine, rows: SplitRows, columns: Sequence[LeakColumn]) -> SharedValues:
+    """Which values of these columns, together, stand in several splits. One grouping; a second one only if any do."""
+    (found,) = engine.rows(shared_count_sql(rows, columns))
+    name = ", ".join(column.name for column in columns)
+    if not found["value_count"]:
+        return SharedValues(name=name, value_count=0, row_counts={}, pairs=(), examples=())
+    masks = engine.rows(shared_values_sql(rows, columns))
+    pairs = []
+    for left, right in combinations(range(len(rows.splits)), 2):
+        both = 1 << left | 1 << right
+        count = sum(row["value_count"] for row in masks if row["mask"] & both == both)
+        if count:
+            pairs.append(PairCount(left=rows.splits[left], right=rows.splits[right], count=count))
+    examples = sorted(example for row in masks for example in row["examples"])[:EXAMPLE_COUNT]
+    return SharedValues(
+        name=name,
+        value_count=found["value_count"],
+        row_counts={
+            split: count
+            for place, split in enumerate(rows.splits)
+            if (count := sum(row[f"rows_{place}"] for row in masks))
+        },
+        pairs=tuple(pairs),
+        examples=tuple(dict.fromkeys(examples)),
+    )

@@ -1,0 +1,1 @@
+"""The nightly job: every stage from the sources to the report, in order, each with its outcome on record."""
