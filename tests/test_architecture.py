@@ -43,7 +43,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "retention": {"errors", "findings", "project", "published", "storage", "records", "datasets"},
     "checks": {"errors", "findings", "sql", "engine", "statistics", "datasets"},
-    "reports": {"errors", "findings", "statistics", "datasets", "checks"},
+    "reports": {"errors", "findings", "stages", "statistics", "datasets", "checks"},
     "loads": {
         *("errors", "findings", "sql", "project", "storage", "engine", "records", "dbt_manifest", "dbt_runner"),
     },
@@ -55,15 +55,21 @@ ARROWS: dict[str, set[str]] = {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
         *("statistics", "datasets", "checks", "reports", "sources", "validation"),
     },
-    "notices": {"errors", "findings", "project", "storage", "records"},
+    "stages": {"findings", "records"},
+    "logs": {"errors", "project", "storage"},
+    "notices": {"errors", "findings", "project", "storage", "records", "stages", "logs"},
+    "lineage": {
+        *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "stages", "logs"),
+        "dbt_manifest",
+    },
     "nightly": {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
         *("dbt_runner", "statistics", "datasets", "checks", "reports", "sources", "validation", "retention", "exports"),
-        *("loads", "builds", "build_sharing", "site", "notices"),
+        *("loads", "builds", "build_sharing", "site", "notices", "stages", "logs", "lineage"),
     },
     "builds": {
         *("errors", "findings", "project", "published", "storage", "records", "dbt_manifest", "dbt_runner"),
-        *("dbt_tests", "sources", "retention", "validation"),
+        *("dbt_tests", "sources", "retention", "validation", "logs", "lineage"),
     },
 }
 OWNERS = {

@@ -1,4 +1,4 @@
-"""What a nightly run did: a result per stage, as it stands in the run's record and in reports."""
+"""What a nightly run did: a result per stage, as it stands in its record, reports and notices."""
 
 from __future__ import annotations
 
