@@ -23,11 +23,12 @@ ARROWS: dict[str, set[str]] = {
     "project": {"errors"},
     "published": {"errors", "project"},
     "storage": {"errors", "sql", "project"},
+    "queues": {"errors", "storage"},
     "engine": {"errors", "sql", "storage"},
     "records": {"errors", "project", "published", "storage"},
     "dbt_manifest": {"errors", "project", "storage"},
     "dbt_runner": {"errors", "project", "storage"},
-    "object_store": {"errors", "project"},
+    "object_store": {"errors", "project", "storage"},
     "dbt_tests": {"errors", "findings", "sql", "project", "storage", "engine", "dbt_runner"},
     "sources": {"errors", "findings", "sql", "project", "storage", "engine", "dbt_manifest"},
     "template": {"errors", "storage"},
@@ -49,27 +50,31 @@ ARROWS: dict[str, set[str]] = {
     },
     "questions": {"errors", "sql", "project", "published", "storage", "engine"},
     "build_sharing": {
-        *("errors", "findings", "project", "published", "storage", "records", "object_store"),
+        *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "object_store"),
+        *("builds", "retention"),
     },
     "site": {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
         *("statistics", "datasets", "checks", "reports", "sources", "validation"),
     },
     "stages": {"findings", "records"},
-    "logs": {"errors", "project", "storage"},
-    "notices": {"errors", "findings", "project", "storage", "records", "stages", "logs"},
+    "scrubbing": set(),
+    "logs": {"errors", "project", "scrubbing"},
+    "notices": {
+        *("errors", "findings", "project", "storage", "records", "stages", "scrubbing", "logs", "reports"),
+    },
     "lineage": {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "stages", "logs"),
-        "dbt_manifest",
+        *("dbt_manifest", "scrubbing"),
     },
     "nightly": {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
         *("dbt_runner", "statistics", "datasets", "checks", "reports", "sources", "validation", "retention", "exports"),
-        *("loads", "builds", "build_sharing", "site", "notices", "stages", "logs", "lineage"),
+        *("loads", "builds", "build_sharing", "site", "notices", "stages", "scrubbing", "logs", "lineage"),
     },
     "builds": {
         *("errors", "findings", "project", "published", "storage", "records", "dbt_manifest", "dbt_runner"),
-        *("dbt_tests", "sources", "retention", "validation", "logs", "lineage"),
+        *("dbt_tests", "sources", "retention", "validation", "queues", "logs", "lineage"),
     },
 }
 OWNERS = {

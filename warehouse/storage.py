@@ -76,6 +76,8 @@ def _advice(error: OSError) -> str:
     where = f" ({error.filename})" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"{where}\n  free some space, or set WAREHOUSE_STATE_PATH to a larger disk; nothing is lost"
+    if error.errno in (errno.ENOLCK, errno.EOPNOTSUPP):
+        return f"{where}\n  put the state on a disk whose file system has locks: set WAREHOUSE_STATE_PATH"
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return f"{where}\n  make the folder writable, or set WAREHOUSE_STATE_PATH to one that is; nothing is lost"
     return where
@@ -234,16 +236,26 @@ def lock(path: Path, *, purpose: str, timeout: float = 0.0) -> Iterator[None]:
     Raises:
         LockedError: another process holds it; the message says which one and since when.
     """
-    from filelock import FileLock, Timeout
+    from filelock import FileLock, SoftFileLock, Timeout
 
-    holder = path.with_suffix(".holder.json")
+    holder = _holder_path(path)
     with storage_errors(f"lock {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
         file_lock = FileLock(str(path), timeout=timeout)
         try:
             file_lock.acquire()
         except Timeout as error:
-            raise LockedError(f"{purpose} is already running: {_describe_holder(holder)}") from error
+            raise LockedError(
+                f"{purpose} is already running: {holder_text(path)}\n"
+                "  wait for it to finish and run the same command again; the lock frees itself when that process ends"
+            ) from error
+        except NotImplementedError as error:
+            raise StorageError(_no_locks(path)) from error
+        if isinstance(
+            file_lock, SoftFileLock
+        ):  # what filelock falls back to: it would outlive a process that is killed
+            file_lock.release()
+            raise StorageError(_no_locks(path))
     try:
         started_at = datetime.now(UTC).isoformat(timespec="seconds")
         holder.unlink(missing_ok=True)
@@ -256,12 +268,36 @@ def lock(path: Path, *, purpose: str, timeout: float = 0.0) -> Iterator[None]:
         file_lock.release()
 
 
-def _describe_holder(path: Path) -> str:
+def holder_text(path: Path) -> str:
+    """Who holds this lock and since when, for messages: `process 12 on ada, since 2026-11-23T10:15:00+00:00`."""
     try:
-        holder = json.loads(path.read_text())
-        who = f"process {holder['pid']} on {holder['host']}, since {holder['started_at']}"
-    except (OSError, ValueError, KeyError):
-        who = "another process"
+        holder = json.loads(_holder_path(path).read_text())
+        pid, host, started_at = int(holder["pid"]), str(holder["host"]), holder["started_at"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"
+    text = f"process {pid} on {host}, since {started_at}"
+    if host == socket.gethostname() and not _is_alive(pid):
+        # Killed, and what it had started lives on with a copy of its lock; or the new holder has not written yet.
+        return f"{text}, which has ended; what it started may still run"
+    return text
+
+
+def _holder_path(path: Path) -> Path:
+    return path.with_name(path.name.removesuffix(".lock") + ".holder.json")
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
+
+
+def _no_locks(path: Path) -> str:
     return (
-        f"{who}\n  wait for it to finish and run the same command again; the lock frees itself when that process ends"
+        f"cannot lock {path}: its file system has no locks between processes\n"
+        "  put the state on a disk that has (local, or NFS 4 with locks): set WAREHOUSE_STATE_PATH"
     )

@@ -10,15 +10,17 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from warehouse import dbt_runner, records, retention, storage
+from warehouse import dbt_runner, queues, records, retention, storage
+from warehouse.builds.publication import publish
+from warehouse.builds.result import Build, Listener
 from warehouse.dbt_manifest import DbtManifest, carry_compiled_code, read_dbt_manifest
-from warehouse.dbt_runner import NodeProgress, NodeResult, Parsed
+from warehouse.dbt_runner import NodeResult, Parsed
 from warehouse.dbt_tests import findings_of_tests
 from warehouse.errors import BuildError, WarehouseError
 from warehouse.findings import Finding, Severity, is_critical
@@ -29,33 +31,6 @@ from warehouse.sources.states import SourceState, changed_while_reading, read_so
 from warehouse.validation import Suite, ValidationResult, as_record, load_suites, run_suites
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Build:
-    """One finished build."""
-
-    id: str
-    path: Path
-    status: Status
-    published: bool
-    started_from: str | None
-    """The build whose copy it started from; None for an empty file."""
-    nodes: tuple[NodeResult, ...]
-    sources: tuple[SourceState, ...]
-    validation: ValidationResult | None
-    """None when dbt's own tests failed, so that there was nothing sound to validate."""
-    findings: tuple[Finding, ...]
-    removed_builds: tuple[str, ...]
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listener:
-    """Who wants to know how a build goes on; called from dbt's threads too."""
-
-    on_stage: Callable[[str], None] = lambda _: None
-    on_node: Callable[[NodeProgress], None] = lambda _: None
-
-
 def build_warehouse(
     project: Project,
     *,
@@ -63,6 +38,7 @@ def build_warehouse(
     select: Sequence[str] = (),
     exclude: Sequence[str] = (),
     full_refresh: bool = False,
+    wait: float = 0.0,
     listener: Listener | None = None,
 ) -> Build:
     """Builds, checks and, when nothing critical stands, publishes.
@@ -70,20 +46,34 @@ def build_warehouse(
     A partial build (`select`, `exclude`), one with incremental models, and one with snapshots start from a copy of the
     published build; every other one starts from an empty file.
 
+    Args:
+        project: The project.
+        now: When it starts.
+        select: Build only these nodes, in dbt's words.
+        exclude: Leave these out.
+        full_refresh: Make incremental models again from nothing.
+        wait: Seconds to wait at most while another build runs, in the order of coming; 0 fails at once.
+        listener: Who wants to know how it goes on.
+
     Raises:
-        LockedError: another build is running.
+        LockedError: another build is running, and `wait` seconds are over.
         BuildError: dbt could not parse or build the project; the published build stays as it was.
         ValidationError: a suite cannot be run as written.
         StorageError: the disk is full or cannot be written.
     """
-    started = time.monotonic()
-    with storage.lock(project.warehouse_path / "build.lock", purpose="a build"):
+    listener = listener or Listener()
+    asked = time.monotonic()
+    with queues.queued_lock(
+        project.warehouse_path / "build.lock", purpose="a build", wait=wait, on_wait=listener.on_wait
+    ):
+        started = time.monotonic()
+        now += timedelta(seconds=started - asked)  # its id says when it began, not since when it waited
         retention.sweep_interrupted(project)
         record = records.start_record(project, command="build", run_id=records.new_run_id(project, now), now=now)
         options = {"select": list(select), "exclude": list(exclude), "full_refresh": full_refresh}
         record = replace(record, details={"options": options})
         records.write_record(project, record)
-        run = _Run(project, record, started, listener or Listener())
+        run = _Run(project, record, started, listener)
         try:
             return run.build(select=select, exclude=exclude, full_refresh=full_refresh)
         except WarehouseError as error:
@@ -233,89 +223,6 @@ class _Run:
             temporary_path=self.project.temporary_path,
             on_suite=lambda suite: self._listener.on_stage(f"validating: {suite.table} is done"),
         )
-
-
-def publish(project: Project, build_id: str) -> None:
-    """Makes this build the one that readers open, in one atomic rename.
-
-    Raises:
-        ProjectError: there is no such build.
-        BuildError: the build did not pass.
-    """
-    files = find_build(project, build_id)
-    record = records.read_record(project, build_id)
-    if record is None or record.status is not Status.PASSED or not files.database_path.is_file():
-        status = record.status.value if record else "unknown"
-        raise BuildError(
-            f"build {build_id} cannot be published: its status is {status!r}\n  builds that can: warehouse builds"
-        )
-    with storage.lock(project.warehouse_path / "publish.lock", purpose="publishing", timeout=60):
-        storage.switch_link(project.current_path, files.path)
-
-
-def roll_back(project: Project, *, now: datetime, build_id: str | None = None) -> tuple[str, str]:
-    """Publishes an earlier build again: this one, or the newest passed one before the published one.
-
-    Waits for no running build; that one will publish its own when it passes. Returns the ids before and after.
-
-    Raises:
-        ProjectError: nothing is published, or there is no such build.
-        BuildError: there is no earlier build that passed.
-    """
-    current = find_build(project).id
-    if build_id is None:
-        earlier = [entry.id for entry in list_builds(project) if entry.id < current and entry.status is Status.PASSED]
-        if not earlier:
-            raise BuildError(f"no build before {current} has passed and is still kept\n  list: warehouse builds")
-        build_id = max(earlier)
-    publish(project, build_id)
-    record = records.start_record(project, command="rollback", run_id=records.new_run_id(project, now), now=now)
-    details = {"from": current, "to": build_id}
-    records.write_record(project, replace(record, status=Status.PASSED, details=details))
-    return current, build_id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildEntry:
-    """One build in the list."""
-
-    id: str
-    status: Status
-    published: bool
-    started_at: str
-    seconds: float
-    started_from: str | None
-    bytes: int
-    """Size of its file; 0 when the file is gone."""
-    critical_count: int
-    warning_count: int
-    commit: str | None
-
-
-def list_builds(project: Project) -> list[BuildEntry]:
-    """Every build whose folder is kept, oldest first."""
-    current = published_id(project)
-    entries = []
-    for record in records.read_records(project):
-        files = BuildFiles(id=record.id, path=project.builds_path / record.id)
-        if record.command != "build" or not files.path.is_dir():
-            continue
-        severities = [finding.get("severity") for finding in record.details.get("findings", [])]
-        entries.append(
-            BuildEntry(
-                id=record.id,
-                status=record.status,
-                published=record.id == current,
-                started_at=record.started_at,
-                seconds=record.seconds,
-                started_from=record.details.get("started_from"),
-                bytes=files.database_path.stat().st_size if files.database_path.is_file() else 0,
-                critical_count=severities.count(Severity.CRITICAL.value),
-                warning_count=severities.count(Severity.WARNING.value),
-                commit=(record.git or {}).get("commit"),
-            )
-        )
-    return entries
 
 
 def _not_validated(suites: Sequence[Suite]) -> Finding:

@@ -1,0 +1,54 @@
+"""The builds that are kept, as their records tell of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from warehouse import records
+from warehouse.findings import Severity
+from warehouse.project import Project
+from warehouse.published import BuildFiles, published_id
+from warehouse.records import Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildEntry:
+    """One build in the list."""
+
+    id: str
+    status: Status
+    published: bool
+    started_at: str
+    seconds: float
+    started_from: str | None
+    bytes: int
+    """Size of its file; 0 when the file is gone."""
+    critical_count: int
+    warning_count: int
+    commit: str | None
+
+
+def list_builds(project: Project) -> list[BuildEntry]:
+    """Every build whose folder is kept, oldest first."""
+    current = published_id(project)
+    entries = []
+    for record in records.read_records(project):
+        files = BuildFiles(id=record.id, path=project.builds_path / record.id)
+        if record.command != "build" or not files.path.is_dir():
+            continue
+        severities = [finding.get("severity") for finding in record.details.get("findings", [])]
+        entries.append(
+            BuildEntry(
+                id=record.id,
+                status=record.status,
+                published=record.id == current,
+                started_at=record.started_at,
+                seconds=record.seconds,
+                started_from=record.details.get("started_from"),
+                bytes=files.database_path.stat().st_size if files.database_path.is_file() else 0,
+                critical_count=severities.count(Severity.CRITICAL.value),
+                warning_count=severities.count(Severity.WARNING.value),
+                commit=(record.git or {}).get("commit"),
+            )
+        )
+    return entries

@@ -1,0 +1,53 @@
+"""Which build readers open: publish one, or go back to an earlier one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from warehouse import records, storage
+from warehouse.builds.listing import list_builds
+from warehouse.errors import BuildError
+from warehouse.project import Project
+from warehouse.published import find_build
+from warehouse.records import Status
+
+
+def publish(project: Project, build_id: str) -> None:
+    """Makes this build the one that readers open, in one atomic rename.
+
+    Raises:
+        ProjectError: there is no such build.
+        BuildError: the build did not pass.
+    """
+    files = find_build(project, build_id)
+    record = records.read_record(project, build_id)
+    if record is None or record.status is not Status.PASSED or not files.database_path.is_file():
+        status = record.status.value if record else "unknown"
+        raise BuildError(
+            f"build {build_id} cannot be published: its status is {status!r}\n  builds that can: warehouse builds"
+        )
+    with storage.lock(project.warehouse_path / "publish.lock", purpose="publishing", timeout=60):
+        storage.switch_link(project.current_path, files.path)
+
+
+def roll_back(project: Project, *, now: datetime, build_id: str | None = None) -> tuple[str, str]:
+    """Publishes an earlier build again: this one, or the newest passed one before the published one.
+
+    Waits for no running build; that one will publish its own when it passes. Returns the ids before and after.
+
+    Raises:
+        ProjectError: nothing is published, or there is no such build.
+        BuildError: there is no earlier build that passed.
+    """
+    current = find_build(project).id
+    if build_id is None:
+        earlier = [entry.id for entry in list_builds(project) if entry.id < current and entry.status is Status.PASSED]
+        if not earlier:
+            raise BuildError(f"no build before {current} has passed and is still kept\n  list: warehouse builds")
+        build_id = max(earlier)
+    publish(project, build_id)
+    record = records.start_record(project, command="rollback", run_id=records.new_run_id(project, now), now=now)
+    details = {"from": current, "to": build_id}
+    records.write_record(project, replace(record, status=Status.PASSED, details=details))
+    return current, build_id
