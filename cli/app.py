@@ -66,7 +66,7 @@ def set_up(
 
 app.command("init", rich_help_panel=PROJECT)(projects.init)
 app.command("status", rich_help_panel=PROJECT)(projects.status)
-app.command("build", rich_help_panel=BUILDS)(builds.build)
+app.command("build", rich_help_panel=BUILDS, cls=builds.WaitingCommand)(builds.build)
 app.command("builds", rich_help_panel=BUILDS)(builds.builds)
 app.command("publish", rich_help_panel=BUILDS)(builds.publish)
 app.command("rollback", rich_help_panel=BUILDS)(builds.rollback)

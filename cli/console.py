@@ -151,7 +151,13 @@ class BuildProgress:
         """What the build calls."""
         from warehouse.builds import Listener
 
-        return Listener(on_stage=self._show_stage, on_node=self._show_node)
+        return Listener(on_stage=self._show_stage, on_node=self._show_node, on_wait=self._show_wait)
+
+    def _show_wait(self, text: str) -> None:
+        if self._status is not None:
+            self._status.update(_safe(text))
+        else:  # also without a terminal: whoever reads a log sees why nothing happens
+            _console(stderr=True).print(_safe(text), markup=False)
 
     def _show_stage(self, stage: str) -> None:
         if self._status is not None:

@@ -10,6 +10,10 @@ from typing import Any, get_type_hints
 
 from warehouse.errors import ProjectError, problem_list, suggestion
 
+_WORDS = {"log": ("auto", "human", "json"), "notify_on": ("change", "failure", "finding", "always", "never")}
+
+_TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -21,6 +25,8 @@ class Settings:
     """The dbt target whose path is `WAREHOUSE_BUILD_PATH`."""
     keep_builds: int = 5
     """How many finished builds to keep, besides those that are read or needed."""
+    build_wait_seconds: int = 0
+    """How long `warehouse build` waits at most while another build runs; 0 fails at once."""
     split_salt: str = "company"
     """Mixed into the split hash, so that an entity is in test in every dataset of the project, or in none."""
     memory_limit: str = "2GB"
@@ -29,6 +35,16 @@ class Settings:
     """DuckDB's threads; 0 means all cores."""
     store: str = ""
     """URL of the object store that exports commit to, `s3://bucket/prefix`; empty for none."""
+    share_builds: bool = False
+    """Whether every build that is published is pushed to the store too."""
+    log: str = "auto"
+    """How runs are logged on stderr: `human`, `json`, or `auto`: human on a terminal, JSON lines otherwise."""
+    notify_on: str = "change"
+    """Which nights are told of: `change` for the worse or back, `failure`, `finding`, `always`, `never`."""
+    notify_urls_from: str = "WAREHOUSE_NOTIFY_URLS"
+    """Names of the environment variables that hold the addresses; the addresses themselves are secrets."""
+    report_url: str = ""
+    """Where people open `var/reports` in a browser, for links in notices; empty: they are told the path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +96,11 @@ class Project:
         return self.warehouse_path / "runs"
 
     @property
+    def raw_path(self) -> Path:
+        """Rows that `warehouse load` landed: a folder per source, in it one per table."""
+        return self.state_path / "raw"
+
+    @property
     def datasets_path(self) -> Path:
         """One folder per dataset, in it one per version."""
         return self.state_path / "datasets"
@@ -117,7 +138,7 @@ def read_settings(path: Path, environment: os._Environ[str] | dict[str, str]) ->
     for key, value in _tool_table(path).items():
         if key not in known:
             problems.append(f"[tool.warehouse] has no setting {key!r}; {suggestion(key, known)}")
-        elif not isinstance(value, types[key]) or isinstance(value, bool):
+        elif not isinstance(value, types[key]) or (isinstance(value, bool) and types[key] is not bool):
             problems.append(f"[tool.warehouse] {key} must be of type {types[key].__name__}, not {value!r}")
         else:
             values[key] = value
@@ -126,14 +147,19 @@ def read_settings(path: Path, environment: os._Environ[str] | dict[str, str]) ->
         if raw is None:
             continue
         try:
-            values[key] = types[key](raw)
-        except ValueError:
+            values[key] = _TRUTHS[raw.lower()] if types[key] is bool else types[key](raw)
+        except (ValueError, KeyError):
             problems.append(f"WAREHOUSE_{key.upper()} must be of type {types[key].__name__}, not {raw!r}")
-    problems += [f"{key} must be 0 or more, not {values[key]}" for key in ("threads",) if values.get(key, 0) < 0]
+    problems += [f"{key} must be 0 or more, not {values[key]}" for key in ("threads", "build_wait_seconds") if values.get(key, 0) < 0]
     if values.get("keep_builds", 1) < 1:
         problems.append(
             f"keep_builds must be 1 or more, not {values['keep_builds']}: the published build is one of them"
         )
+    problems += [
+        f"{key} must be one of {', '.join(words)}, not {values[key]!r}"
+        for key, words in _WORDS.items()
+        if key in values and values[key] not in words
+    ]
     if problems:
         raise ProjectError(problem_list(f"settings in {path} cannot be used:", problems))
     return Settings(**values)

@@ -24,6 +24,9 @@ from warehouse.project import Project
 from warehouse.published import BUILD_ID
 
 _TOOLS = ("ml-warehouse", "duckdb", "dbt-core", "dbt-duckdb", "great-expectations")
+_TAKEN = ".taken"
+"""Folder of empty files, beside the records: the newest ids, also of runs whose record is not written yet."""
+_KEPT_NAMES = 50
 
 
 class Status(StrEnum):
@@ -75,10 +78,31 @@ class Record:
 def new_run_id(project: Project, now: datetime) -> str:
     """An id that sorts by time, `20261123T101500Z`; a number follows when that second is taken.
 
-    A clock that jumped back still gives an id after every one on disk, so that the newest run sorts last.
+    A clock that jumped back still gives an id after every one on disk, so that the newest run sorts last. No other
+    process gets the same one, also on another machine that shares the folder: the name is taken by making a file that
+    must not exist yet, which file servers decide too.
+
+    Raises:
+        StorageError: the disk is full or the folder cannot be written.
     """
+    taken_path = project.runs_path / _TAKEN
     stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-    taken = run_ids(project)
+    with storage.storage_errors(f"write {taken_path}"):
+        taken_path.mkdir(parents=True, exist_ok=True)
+        while True:
+            names = sorted(path.name for path in taken_path.iterdir() if BUILD_ID.fullmatch(path.name))
+            # No id is ever given below the newest, so that only the newest names must stay taken.
+            for name in names[:-_KEPT_NAMES]:
+                (taken_path / name).unlink(missing_ok=True)
+            run_id = _next_id(stamp, sorted({*run_ids(project), *names}))
+            try:
+                (taken_path / run_id).touch(exist_ok=False)
+            except FileExistsError:
+                continue
+            return run_id
+
+
+def _next_id(stamp: str, taken: list[str]) -> str:
     newest = taken[-1].partition("-")[0] if taken else ""
     stamp = max(stamp, newest)
     numbers = [int(run.partition("-")[2] or 1) for run in taken if run.partition("-")[0] == stamp]

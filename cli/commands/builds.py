@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from warehouse.project import Project
 
@@ -17,6 +19,27 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
+class WaitingCommand(TyperCommand):
+    """A command whose `--wait` may stand alone, for as long as it takes; Typer knows no such options."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parses with the number that is meant."""
+        words = []
+        for word, following in zip_longest(args, args[1:], fillvalue=""):
+            words.append(word)
+            if word == "--wait" and not _is_number(following):
+                words.append("inf")
+        return super().parse_args(ctx, words)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
 def build(
     context: typer.Context,
     select: Annotated[
@@ -26,6 +49,15 @@ def build(
     full_refresh: Annotated[
         bool, typer.Option("--full-refresh", help="Make incremental models again from nothing.")
     ] = False,
+    wait: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="[SECONDS]",
+            help="Wait while another build runs, in the order of coming; without a number as long as it takes. "
+            "Default: build_wait_seconds of the settings, which is 0 at first.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Build the warehouse with dbt, check it, and publish it when nothing critical stands.
@@ -42,6 +74,7 @@ def build(
             select=select or (),
             exclude=exclude or (),
             full_refresh=full_refresh,
+            wait=project.settings.build_wait_seconds if wait is None else wait,
             listener=progress.listener(),
         )
     if as_json:
