@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
-from warehouse.findings import Finding
-from warehouse.records import Status
+from warehouse.findings import Finding, Severity
+from warehouse.records import Record, Status
 
 
 class StageName(StrEnum):
     """The stages, in their order."""
 
-    SOURCES = "sources"
-    """Files and tables at the sources: fresh, whole, of the shape that they had."""
     LOAD = "load"
     """Rows of databases and other systems that came since."""
+    SOURCES = "sources"
+    """Files and tables at the sources: fresh, whole, of the shape that they had."""
     BUILD = "build"
     """Dbt, its tests, the expectations, and the switch to the new build."""
     DRIFT = "drift"
@@ -57,7 +57,11 @@ class StageResult:
     seconds: float = 0.0
     findings: tuple[Finding, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
-    """Plain values for those who read on: a build's id, the versions written, paths of reports below the project."""
+    """Plain values for those who read on. What the report shows of them:
+
+    `reports`: a list of `{"title", "path"}`, pages to link to, relative to the project; `build_id`; `versions`: a list
+    of `{"dataset", "version"}`; `notice` and `sent`: see `warehouse.notices`.
+    """
     kept: bool = False
     """Whether the result is of an earlier run that this one went on from."""
 
@@ -78,3 +82,55 @@ class Nightly:
     def findings(self) -> tuple[Finding, ...]:
         """Of all stages, in their order."""
         return tuple(finding for stage in self.stages for finding in stage.findings)
+
+    @classmethod
+    def from_record(cls, record: Record) -> Self | None:
+        """The run that this record tells of; None when it is no nightly run's, or of a format that is not known."""
+        if record.command != "nightly":
+            return None
+        try:
+            return cls(
+                id=record.id,
+                status=record.status,
+                started_at=record.started_at,
+                seconds=record.seconds,
+                resumed_from=record.details.get("resumed_from"),
+                stages=tuple(_stage(stage) for stage in record.details.get("stages", ())),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Night:
+    """One run in the history: enough for a chart."""
+
+    id: str
+    status: Status
+    started_at: str
+    seconds: float
+
+
+def nights(records: Iterable[Record], *, newest: int = 30) -> tuple[Night, ...]:
+    """The newest nightly runs among these records, oldest first."""
+    found = [record for record in records if record.command == "nightly"]
+    return tuple(
+        Night(id=record.id, status=record.status, started_at=record.started_at, seconds=record.seconds)
+        for record in found[-newest:]
+    )
+
+
+def _stage(document: Mapping[str, Any]) -> StageResult:
+    findings = [
+        Finding(**{**finding, "severity": Severity(finding["severity"])}) for finding in document.get("findings", ())
+    ]
+    return StageResult(
+        name=StageName(document["name"]),
+        status=StageStatus(document["status"]),
+        message=document["message"],
+        started_at=document.get("started_at", ""),
+        seconds=document.get("seconds", 0.0),
+        findings=tuple(findings),
+        details=document.get("details", {}),
+        kept=document.get("kept", False),
+    )
