@@ -49,6 +49,10 @@ class QueryError(WarehouseError):
         super().__init__(f"query {step!r} failed: {reason}")
 
 
+class StatementError(WarehouseError):
+    """A statement that a user typed cannot be run; the message is the engine's own."""
+
+
 class SpecError(WarehouseError):
     """A dataset's declaration is wrong; lists every problem at once."""
 
@@ -63,6 +67,10 @@ class VersionError(WarehouseError):
 
 class StoreError(WarehouseError):
     """An object store cannot be reached or used, or does not hold what was asked for."""
+
+
+class LoadError(WarehouseError):
+    """Rows of a source could not be loaded as declared; lists every problem of every table."""
 
 
 class MissingExtraError(WarehouseError):
