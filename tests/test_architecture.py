@@ -48,7 +48,7 @@ ARROWS: dict[str, set[str]] = {
     "loads": {
         *("errors", "findings", "sql", "project", "storage", "engine", "records", "dbt_manifest", "dbt_runner"),
     },
-    "questions": {"errors", "sql", "project", "published", "storage", "engine"},
+    "questions": {"errors", "sql", "project", "published", "storage", "engine", "statistics", "datasets"},
     "build_sharing": {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "object_store"),
         *("builds", "retention"),
@@ -59,6 +59,8 @@ ARROWS: dict[str, set[str]] = {
     },
     "stages": {"findings", "records"},
     "scrubbing": set(),
+    "build_inputs": {"errors", "project", "storage", "scrubbing"},
+    "dbt_code": {"errors"},
     "logs": {"errors", "project", "scrubbing"},
     "notices": {
         *("errors", "findings", "project", "storage", "records", "stages", "scrubbing", "logs", "reports"),
@@ -71,10 +73,11 @@ ARROWS: dict[str, set[str]] = {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
         *("dbt_runner", "statistics", "datasets", "checks", "reports", "sources", "validation", "retention", "exports"),
         *("loads", "builds", "build_sharing", "site", "notices", "stages", "scrubbing", "logs", "lineage"),
+        *("build_inputs", "dbt_code"),
     },
     "builds": {
         *("errors", "findings", "project", "published", "storage", "records", "dbt_manifest", "dbt_runner"),
-        *("dbt_tests", "sources", "retention", "validation", "queues", "logs", "lineage"),
+        *("dbt_tests", "sources", "retention", "validation", "queues", "logs", "lineage", "build_inputs"),
     },
 }
 OWNERS = {
@@ -84,6 +87,7 @@ OWNERS = {
     "jinja2": {"reports"},
     "typer": {"cli"},
     "rich": {"cli"},
+    "prompt_toolkit": {"cli"},
     "filelock": {"storage"},
     "obstore": {"object_store"},
     "sklearn": {"statistics"},

@@ -69,6 +69,10 @@ class StoreError(WarehouseError):
     """An object store cannot be reached or used, or does not hold what was asked for."""
 
 
+class UnusableBuildError(StoreError):
+    """The build that a store holds is not whole, is not what it says it is, or cannot be read by this DuckDB."""
+
+
 class LoadError(WarehouseError):
     """Rows of a source could not be loaded as declared; lists every problem of every table."""
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from warehouse.errors import ProjectError, StoreError, import_extra
+from warehouse import storage
+from warehouse.errors import ProjectError, StorageError, StoreError, import_extra
 from warehouse.project import Project
 
 PART_BYTES = 8 * 2**20
@@ -36,6 +37,15 @@ class StoredObject:
     key: str
     byte_count: int
     modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tagged:
+    """A small object, and what tells whether it is still the same."""
+
+    content: bytes
+    tag: str
+    """Its ETag."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +82,26 @@ class Store:
                     raise
                 return None
 
+    def read_tagged(self, key: str, *, most_bytes: int = 2**20) -> Tagged | None:
+        """A small object with its ETag; None when there is none.
+
+        Raises:
+            StoreError: it is larger than `most_bytes`, or cannot be read.
+        """
+        with self._errors("read", key):
+            try:
+                found = _obstore().get(self.handle, key)
+            except FileNotFoundError as error:
+                if _code(error) == "NoSuchBucket":
+                    raise
+                return None
+            size = found.meta["size"]
+            if size > most_bytes:
+                raise StoreError(
+                    f"{self.url}/{key} is refused: it has {size:,} bytes, and at most {most_bytes:,} make sense there"
+                )
+            return Tagged(content=bytes(found.bytes()), tag=found.meta["e_tag"] or "")
+
     def chunks(self, key: str) -> Iterator[memoryview]:
         """The object's content, piece by piece.
 
@@ -105,6 +135,38 @@ class Store:
                 raise
         return True
 
+    def put_bytes(self, key: str, content: bytes) -> None:
+        """Puts this content in one request."""
+        with self._errors("write", key):
+            _obstore().put(self.handle, key, content, use_multipart=False)
+
+    def replace(self, key: str, content: bytes, *, expected: Tagged | None) -> bool:
+        """Puts a small object if the one there is still the expected one (`If-Match`): False, and nothing was changed.
+
+        `None` expects that there is none. In a folder a lock of the file system stands for the condition.
+        """
+        if expected is None:
+            return self.create(key, content)
+        if self.url.startswith("file://"):
+            folder = Path(self.url.removeprefix("file://"))
+            with storage.lock(folder / ".conditions.lock", purpose=f"a change of {self.url}", timeout=60):
+                if self.read_tagged(key) != expected:
+                    return False
+                self.put_bytes(key, content)
+            return True
+        with self._errors("write", key):
+            try:
+                _obstore().put(self.handle, key, content, mode={"e_tag": expected.tag}, use_multipart=False)
+            except FileNotFoundError as error:
+                if _code(error) == "NoSuchBucket":
+                    raise
+                return False
+            except Exception as error:
+                if type(error).__name__ == "PreconditionError" or _code(error) == "ConditionalRequestConflict":
+                    return False
+                raise
+        return True
+
     def delete(self, keys: list[str]) -> None:
         """Deletes these objects."""
         if keys:
@@ -115,7 +177,7 @@ class Store:
     def _errors(self, action: str, key: str) -> Iterator[None]:
         try:
             yield
-        except (StoreError, GeneratorExit, KeyboardInterrupt):
+        except (StoreError, StorageError, GeneratorExit, KeyboardInterrupt):
             raise
         except Exception as error:
             raise StoreError(f"cannot {action} {self.url}/{key}: {_reason(error, self.url)}") from error
@@ -182,6 +244,13 @@ def project_store(project: Project, url: str | None = None) -> Store:
             '  name one with --store s3://bucket/prefix, or set store = "s3://bucket/prefix" in [tool.warehouse]'
         )
     return open_store(chosen)
+
+
+def cache_path() -> Path:
+    """Where what was downloaded for reading is kept: `WAREHOUSE_CACHE`, or the user's cache folder."""
+    chosen = os.environ.get("WAREHOUSE_CACHE")
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(chosen) if chosen else Path(home) / "ml-warehouse"
 
 
 def _has_region(environment: Mapping[str, str]) -> bool:

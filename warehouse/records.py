@@ -118,8 +118,18 @@ def start_record(project: Project, *, command: str, run_id: str, now: datetime) 
         started_at=now.astimezone(UTC).isoformat(timespec="seconds"),
         by={"user": _user(), "host": socket.gethostname(), "pid": os.getpid()},
         git=git_state(project.root),
-        tools={name: installed for name in _TOOLS if (installed := _installed_version(name))},
+        tools=installed_tools(),
     )
+
+
+def whoami() -> dict[str, str]:
+    """User and host of this process."""
+    return {"user": _user(), "host": socket.gethostname()}
+
+
+def installed_tools() -> dict[str, str]:
+    """Versions of the tools that a build is made with, by name; those that are not installed are left out."""
+    return {name: installed for name in _TOOLS if (installed := _installed_version(name))}
 
 
 def write_record(project: Project, record: Record) -> Path:

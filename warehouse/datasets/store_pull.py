@@ -15,7 +15,7 @@ from warehouse.datasets.store_layout import StoredVersion, find_stored, object_k
 from warehouse.datasets.versions import MANIFEST_NAME, Version, number_parts, read_version, taken_numbers
 from warehouse.datasets.writing import CHECKSUMS_NAME, file_sha256
 from warehouse.errors import StoreError, VersionError
-from warehouse.object_store import Store, open_store
+from warehouse.object_store import Store, cache_path, open_store
 from warehouse.project import Project
 
 _DOWNLOADS = 4
@@ -172,10 +172,3 @@ def open_remote(url: str, number: str | None = None, *, cache: Path | None = Non
         with storage.lock(folder / ".lock", purpose=f"a download of {found.reference}", timeout=3600):
             fetch(store, found, folder / found.number)
     return read_version(folder / found.number)
-
-
-def cache_path() -> Path:
-    """Where downloaded versions are kept: `WAREHOUSE_CACHE`, or the user's cache folder."""
-    chosen = os.environ.get("WAREHOUSE_CACHE")
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(chosen) if chosen else Path(home) / "ml-warehouse"
