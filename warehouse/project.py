@@ -12,6 +12,8 @@ from warehouse.errors import ProjectError, problem_list, suggestion
 
 _WORDS = {"log": ("auto", "human", "json"), "notify_on": ("change", "failure", "finding", "always", "never")}
 
+_COUNTS = ("threads", "build_wait_seconds", "nightly_rebuild_hours")
+
 _TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -33,6 +35,10 @@ class Settings:
     """DuckDB's memory limit for validation, statistics and reading; exports set their own."""
     threads: int = 0
     """DuckDB's threads; 0 means all cores."""
+    nightly_rebuild_hours: int = 168
+    """`warehouse nightly` builds again after so many hours although nothing has changed; 0 means never for that."""
+    nightly_site: bool = False
+    """Whether `warehouse nightly` builds the catalog site too."""
     store: str = ""
     """URL of the object store that exports commit to, `s3://bucket/prefix`; empty for none."""
     share_builds: bool = False
@@ -150,7 +156,7 @@ def read_settings(path: Path, environment: os._Environ[str] | dict[str, str]) ->
             values[key] = _TRUTHS[raw.lower()] if types[key] is bool else types[key](raw)
         except (ValueError, KeyError):
             problems.append(f"WAREHOUSE_{key.upper()} must be of type {types[key].__name__}, not {raw!r}")
-    problems += [f"{key} must be 0 or more, not {values[key]}" for key in ("threads", "build_wait_seconds") if values.get(key, 0) < 0]
+    problems += [f"{key} must be 0 or more, not {values[key]}" for key in _COUNTS if values.get(key, 0) < 0]
     if values.get("keep_builds", 1) < 1:
         problems.append(
             f"keep_builds must be 1 or more, not {values['keep_builds']}: the published build is one of them"

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from warehouse import dbt_runner, queues, records, retention, storage
+from warehouse.build_inputs import read_inputs
 from warehouse.builds.publication import publish
 from warehouse.builds.result import Build, Listener
 from warehouse.dbt_manifest import DbtManifest, carry_compiled_code, read_dbt_manifest
@@ -98,6 +99,8 @@ class _Run:
         """The whole way, from parsing to the switch."""
         # What can fail at once fails before anything is made: wrong suites, a project that dbt cannot parse.
         suites = load_suites(self.project.expectations_path)
+        # Read before dbt reads them: a file that changes meanwhile makes the next build another one.
+        self.record = replace(self.record, details={**self.record.details, "inputs": read_inputs(self.project)})
         self._listener.on_stage("parsing")
         parsed = dbt_runner.parse_project(self.project, log_path=self._log_path)
         origin = self._origin(parsed, is_partial=bool(select or exclude), full_refresh=full_refresh)

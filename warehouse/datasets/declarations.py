@@ -7,8 +7,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from warehouse.datasets.parsing import parse_spec
-from warehouse.datasets.spec import FOLD, WEIGHT, ColumnSplit, DatasetSpec, HashSplit, HashTimeSplit, TimeSplit
+from warehouse.datasets.parsing import parse_refresh, parse_spec
+from warehouse.datasets.spec import (
+    FOLD,
+    WEIGHT,
+    ColumnSplit,
+    DatasetSpec,
+    HashSplit,
+    HashTimeSplit,
+    Refresh,
+    TimeSplit,
+)
 from warehouse.datasets.splits import KEY_TYPES, is_key_type
 from warehouse.dbt_manifest import DbtManifest, Exposure, Model
 from warehouse.errors import SpecError, problem_list, suggestion
@@ -45,6 +54,7 @@ class Declaration:
     """Of the declaration, whatever the columns are."""
     contract_problems: tuple[str, ...]
     """With the columns that the model's contract promises."""
+    refresh: Refresh = Refresh.MANUAL
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -53,9 +63,11 @@ class Declaration:
 
     @property
     def document(self) -> Mapping[str, Any]:
-        """The specification as it stands in the YAML."""
+        """The specification as the YAML has it, without `refresh`: when a version is made makes it no other."""
         document = self.exposure.meta.get("dataset")
-        return document if isinstance(document, Mapping) else {}
+        if not isinstance(document, Mapping):
+            return {}
+        return {key: value for key, value in document.items() if key != "refresh"}
 
     def usable(self, types: Mapping[str, str] | None = None) -> tuple[DatasetSpec, Model]:
         """The specification and its model.
@@ -127,6 +139,7 @@ def _declaration(manifest: DbtManifest, exposure: Exposure, default_salt: str) -
     spec, found = parse_spec(
         exposure.name, exposure.meta["dataset"], model=model.name if model else "", default_salt=default_salt
     )
+    refresh, wrong_refresh = parse_refresh(exposure.meta["dataset"])
     contract_problems: list[str] = []
     if spec is not None and model is not None and model.contract_enforced:
         types = {column.name: column.data_type for column in model.columns.values()}
@@ -136,8 +149,9 @@ def _declaration(manifest: DbtManifest, exposure: Exposure, default_salt: str) -
         exposure=exposure,
         model=model,
         draft=spec,
-        own_problems=(*problems, *found),
+        own_problems=(*problems, *found, *wrong_refresh),
         contract_problems=tuple(contract_problems),
+        refresh=refresh,
     )
 
 

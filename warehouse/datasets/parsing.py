@@ -21,6 +21,7 @@ from warehouse.datasets.spec import (
     Grouping,
     NearText,
     Order,
+    Refresh,
     Synthetic,
     WeightKind,
     Weights,
@@ -45,6 +46,7 @@ _KEYS = (
         "shard",
         "gates",
         "drift",
+        "refresh",
     ),
 )
 _COLUMNS = ("include", "exclude", "grant", "pseudonymise", "tags_denied")
@@ -108,6 +110,15 @@ def parse_spec(name: str, document: object, *, model: str, default_salt: str) ->
         drift=parse_drift(reader, entries.get("drift")),
     )
     return spec, [*reader.problems, *contradictions(spec)]
+
+
+def parse_refresh(document: object) -> tuple[Refresh, list[str]]:
+    """When the dataset is exported, and what is wrong with the word."""
+    value = document.get("refresh") if isinstance(document, Mapping) else None
+    if value is None:
+        return Refresh.MANUAL, []
+    reader = Reader()
+    return reader.word(value, "refresh", Refresh) or Refresh.MANUAL, reader.problems
 
 
 def _groups(reader: Reader, value: object) -> tuple[tuple[str, ...], Grouping]:

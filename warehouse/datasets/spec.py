@@ -51,6 +51,15 @@ class Format(StrEnum):
     ARROW = "arrow"
 
 
+class Refresh(StrEnum):
+    """When new versions are made; no part of what a version is."""
+
+    MANUAL = "manual"
+    """When somebody exports it."""
+    NIGHTLY = "nightly"
+    """By every nightly run whose build passed, unless nothing has changed."""
+
+
 class Grouping(StrEnum):
     """What several group columns mean."""
 

@@ -81,6 +81,27 @@ def periods_of(engine: Engine, rows: Relation, *, time: str, every: Every) -> Pe
     return Periods(time, every, types[time] == "DATE")
 
 
+MOST_DAYS, MOST_WEEKS = 62, 3 * 366
+"""Up to so many days, days are told apart, and weeks up to the other number; beyond, months."""
+
+
+def span_sql(relation: Relation, time: str) -> Query:
+    """One row, `days`: from the first to the last moment of the column; null without any."""
+    column = f"cast({identifier(time)} as timestamp)"
+    return Query.of(Step("span", f"select date_diff('day', min({column}), max({column})) as days from {relation.sql}"))
+
+
+def fitting_period(engine: Engine, rows: Relation, *, time: str) -> Every | None:
+    """How long periods must be for a series that people can read; None without rows or the column of times."""
+    types = {column.name: column.type for column in engine.columns(rows)}
+    if time not in types or family_of(types[time]) is not Family.TIMESTAMP:
+        return None
+    days = engine.rows(span_sql(rows, time))[0]["days"]
+    if days is None:
+        return None
+    return Every.DAY if days <= MOST_DAYS else Every.WEEK if days <= MOST_WEEKS else Every.MONTH
+
+
 def period_rows_sql(relation: Relation, parts: Parts, label: LabelMean | None, *, limit: int) -> Query:
     """One row per part, the earliest first, and one for rows in none: `part`, `row_count`, `label_mean`."""
     reads = [*parts.read_sql(), f"{label.sql if label else 'cast(null as double)'} as label"]

@@ -1,0 +1,49 @@
+"""The build of the night, unless the published one was made from the very same."""
+
+from __future__ import annotations
+
+from warehouse.builds import build_warehouse
+from warehouse.builds.publication import publish
+from warehouse.nightly.tonight import Done, Tonight
+from warehouse.nightly.unchanged import find_same_build
+from warehouse.stages import StageName
+
+
+def build(tonight: Tonight) -> Done:
+    """Builds, checks and publishes; holds back what does not pass.
+
+    Raises:
+        LockedError: somebody else builds, and the wait is over.
+        BuildError: dbt could not parse or build the project.
+        ValidationError: a suite cannot be run as written.
+        StorageError: the disk is full or cannot be written.
+    """
+    project = tonight.project
+    loaded = tonight.results.get(StageName.LOAD)
+    why = "asked for" if tonight.options.force else ""
+    if not why and loaded is not None and loaded.details.get("row_count"):
+        why = f"{loaded.details['row_count']:,} rows were loaded"
+    if not why:
+        same = find_same_build(project, now=tonight.clock())
+        if same.build_id is not None:
+            if same.must_be_published:
+                publish(project, same.build_id)
+            details = {"build_id": same.build_id, "needed": False, "why": same.why}
+            return Done(message=same.why, findings=same.findings, details=details)
+        why = same.why
+    result = build_warehouse(project, now=tonight.clock(), wait=tonight.options.wait, listener=tonight.listener.build)
+    models = sum(node.resource_type in ("model", "seed", "snapshot") for node in result.nodes)
+    tests = sum(node.resource_type in ("test", "unit_test") for node in result.nodes)
+    outcome = "published" if result.published else "held back"
+    return Done(
+        message=f"{outcome} build {result.id}: {models} models, {tests} tests; built because {why}",
+        findings=result.findings,
+        details={
+            "build_id": result.id,
+            "needed": True,
+            "why": why,
+            "published": result.published,
+            "model_count": models,
+            "test_count": tests,
+        },
+    )

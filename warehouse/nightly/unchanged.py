@@ -1,0 +1,158 @@
+"""Whether a build of the same is there already. In doubt there is none, and the doubt is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from warehouse import records
+from warehouse.build_inputs import read_inputs
+from warehouse.dbt_code import read_code
+from warehouse.dbt_manifest import DbtManifest, read_dbt_manifest
+from warehouse.errors import BuildError, ProjectError
+from warehouse.findings import Finding, Severity
+from warehouse.nightly.doubts import doubts_about
+from warehouse.project import Project
+from warehouse.published import find_build, published_id
+from warehouse.records import Record, Status
+from warehouse.sources.states import SourceState, read_sources
+
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SameBuild:
+    """The build that need not be made again, or why one must be made."""
+
+    build_id: str | None
+    """None when a build is needed."""
+    why: str
+    """Why it is needed, or why not."""
+    must_be_published: bool = False
+    """Whether it passed and was never published: its process died between the two."""
+    findings: tuple[Finding, ...] = ()
+
+
+def find_same_build(project: Project, *, now: datetime) -> SameBuild:
+    """The newest build, when it passed and was made from what a build now would be made from.
+
+    Compared are the hashes of the source files, the project's files and suites, the environment that they read, and the
+    versions of the tools. Reads each source file whose size or time changed since it was last read.
+
+    Raises:
+        StorageError: a source or a file of the project cannot be read.
+    """
+    current = published_id(project)
+    if current is None:
+        return _needed("nothing is published yet")
+    record = _newest_passed(project)
+    if record is None or record.id < current:
+        return _needed(f"there is no record of build {current}")
+    reason = next(_reasons(project, record, now), None)
+    if reason is not None:
+        return _needed(reason)
+    if record.id == current:
+        return SameBuild(
+            build_id=current,
+            why=f"build {current} stands: the sources, the project and the tools are what it was made from",
+        )
+    decided = _switched_by_hand(project, since=record.id)
+    if not decided:
+        return SameBuild(
+            build_id=record.id,
+            why=f"published build {record.id}, which had passed and was made from the same",
+            must_be_published=True,
+        )
+    finding = Finding(
+        severity=Severity.WARNING,
+        check="rollback",
+        subject=f"build {current}",
+        message=f"the published build is an older one, by a rollback; a new build would be the same as {record.id}",
+        advice=f"correct what was wrong with it, or publish it again: warehouse publish {record.id}",
+    )
+    return SameBuild(
+        build_id=current,
+        why=f"build {current} stands, since somebody went back to it and nothing has changed since",
+        findings=(finding,),
+    )
+
+
+def _needed(why: str) -> SameBuild:
+    return SameBuild(build_id=None, why=why)
+
+
+def _newest_passed(project: Project) -> Record | None:
+    """The newest build that passed, when its folder is there."""
+    for run_id in reversed(records.run_ids(project)):
+        record = records.read_record(project, run_id)
+        if record is not None and record.command == "build" and record.status is Status.PASSED:
+            return record if (project.builds_path / run_id / "warehouse.duckdb").is_file() else None
+    return None
+
+
+def _switched_by_hand(project: Project, *, since: str) -> bool:
+    found = (records.read_record(project, run) for run in records.run_ids(project) if run > since)
+    return any(record is not None and record.command == "rollback" for record in found)
+
+
+def _reasons(project: Project, record: Record, now: datetime) -> Iterator[str]:
+    """Why the build must be made again, the cheapest to find out first."""
+    hours = project.settings.nightly_rebuild_hours
+    if hours and now - datetime.fromisoformat(record.started_at) > timedelta(hours=hours):
+        yield f"build {record.id} is older than {hours} hours (nightly_rebuild_hours)"
+    options = record.details.get("options", {})
+    if options.get("select") or options.get("exclude"):
+        yield f"build {record.id} was made in part only"
+    yield from _tool_changes(record)
+    yield from _input_changes(record, read_inputs(project))
+    if any(finding.get("check") == "source" for finding in record.details.get("findings", ())):
+        yield f"build {record.id} has findings about its sources"
+    try:
+        path = find_build(project, record.id).dbt_manifest_path
+        manifest, code = read_dbt_manifest(path), read_code(path)
+    except (BuildError, ProjectError):
+        yield f"dbt's manifest of build {record.id} cannot be read"
+        return
+    yield from doubts_about(project, manifest, code)
+    yield from _source_changes(record, manifest, read_sources(project, manifest.sources.values()))
+
+
+def _tool_changes(record: Record) -> Iterator[str]:
+    installed = records.installed_tools()
+    for tool in sorted({*record.tools, *installed}):
+        before, after = record.tools.get(tool), installed.get(tool)
+        if before != after:
+            yield f"{tool} was {before or 'absent'} and is {after or 'absent'}"
+
+
+def _input_changes(record: Record, now: Mapping[str, str | None]) -> Iterator[str]:
+    before = record.details.get("inputs")
+    if not isinstance(before, dict):
+        yield f"build {record.id} did not say what it was made from"
+        return
+    if now["files_sha256"] is None:
+        yield "not all files that dbt reads are known: dbt_project.yml names folders outside, or by an expression"
+    elif before.get("files_sha256") != now["files_sha256"]:
+        yield "the project's files or suites have changed"
+    if now["environment_sha256"] is None:
+        yield "the project puts the name of an environment variable together, so its value is not known"
+    elif before.get("environment_sha256") != now["environment_sha256"]:
+        yield "environment variables that the project reads have changed"
+
+
+def _source_changes(record: Record, manifest: DbtManifest, states: Sequence[SourceState]) -> Iterator[str]:
+    before = {source["name"]: _hashes(source.get("files", ())) for source in record.details.get("sources", ())}
+    after = {state.name: {file.path: file.sha256 for file in state.files} for state in states}
+    for name in sorted({*before, *after}):
+        old, new = before.get(name, {}), after.get(name, {})
+        if old == new:
+            continue
+        changed = sorted(path for path in {*old, *new} if old.get(path) != new.get(path))
+        named = ", ".join(changed[:_NAMED]) + (f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else "")
+        yield f"source {name} has changed: {named}"
+
+
+def _hashes(files: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    return {file["path"]: file["sha256"] for file in files}
