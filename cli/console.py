@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import date, datetime
 from enum import Enum
 from pathlib import Path
@@ -29,6 +30,11 @@ def _console(*, stderr: bool = False) -> Console:
     return Console(
         stderr=stderr, width=None if stream.isatty() else 160, highlight=False, soft_wrap=not stream.isatty()
     )
+
+
+def width() -> int:
+    """Columns of the terminal that stdout is."""
+    return _console().width
 
 
 def print_line(text: str = "", *, style: str | None = None) -> None:
@@ -127,6 +133,22 @@ def print_finding(finding: Finding) -> None:
     if finding.advice:
         text.append(f"\n  {_safe(finding.advice)}", style="dim")
     _console().print(text)
+
+
+@contextmanager
+def transfer(verb: str) -> Iterator[Callable[[int], None]]:
+    """What counts bytes as they come or go; on a terminal their sum is shown on stderr."""
+    done = 0
+
+    def count(size: int) -> None:
+        nonlocal done
+        done += size
+        if status is not None:
+            status.update(f"{verb}: {size_text(done)}")
+
+    status = _console(stderr=True).status(verb) if sys.stderr.isatty() else None
+    with status or nullcontext():
+        yield count
 
 
 class BuildProgress:

@@ -22,7 +22,8 @@ ARROWS: dict[str, set[str]] = {
     "sql": {"errors"},
     "project": {"errors"},
     "published": {"errors", "project"},
-    "storage": {"errors", "sql", "project"},
+    "extensions": {"errors"},
+    "storage": {"errors", "sql", "project", "extensions"},
     "queues": {"errors", "storage"},
     "engine": {"errors", "sql", "storage"},
     "records": {"errors", "project", "published", "storage"},
@@ -47,6 +48,7 @@ ARROWS: dict[str, set[str]] = {
     "reports": {"errors", "findings", "stages", "statistics", "datasets", "checks"},
     "loads": {
         *("errors", "findings", "sql", "project", "storage", "engine", "records", "dbt_manifest", "dbt_runner"),
+        *("extensions", "scrubbing"),
     },
     "questions": {"errors", "sql", "project", "published", "storage", "engine", "statistics", "datasets"},
     "build_sharing": {

@@ -11,14 +11,17 @@ import json
 import os
 import shutil
 import socket
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from warehouse.errors import LockedError, StorageError
+from warehouse.extensions import extension_folder
+from warehouse.sql import Relation, identifier, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -41,7 +44,12 @@ def connect(
 
     if path is not None and read_only and not path.is_file():
         raise StorageError(f"no DuckDB file at {path}")
-    config: dict[str, Any] = {"autoinstall_known_extensions": False, "memory_limit": memory_limit}
+    # Without the last one, a table's name that nobody knows would find a variable of ours that is called like it.
+    config: dict[str, Any] = {
+        "autoinstall_known_extensions": False,
+        "memory_limit": memory_limit,
+        "python_enable_replacements": False,
+    }
     if threads:
         config["threads"] = threads
     if temporary_path is not None:
@@ -52,11 +60,55 @@ def connect(
         )
     except duckdb.Error as error:
         raise StorageError(f"cannot open {path}: {_first_line(error)}") from error
+    use_extensions(connection)
     # Times are UTC everywhere; a reader's own zone must not change what a query returns.
     connection.execute("set timezone = 'UTC'")
     # DuckDB draws its bar on stdout, in the middle of what a command prints there.
     connection.execute("set enable_progress_bar = false")
     return connection
+
+
+def use_extensions(connection: duckdb.DuckDBPyConnection) -> Path | None:
+    """Lets DuckDB find the extensions that are installed as packages, when some are; it loads them as it needs them."""
+    import duckdb
+
+    ((platform,),) = connection.execute("pragma platform").fetchall()
+    folder = extension_folder(duckdb_version=f"v{duckdb.__version__}", platform=platform)
+    if folder is not None:
+        connection.execute(f"set extension_directory = {literal(str(folder))}")
+    return folder
+
+
+def attach_read_only(connection: duckdb.DuckDBPyConnection, path: Path, *, name: str) -> None:
+    """Makes the tables of this DuckDB file a catalog of the connection that nobody can write through it.
+
+    Raises:
+        StorageError: the file is missing, locked by a writer, or not a DuckDB file.
+    """
+    import duckdb
+
+    if not path.is_file():
+        raise StorageError(f"no DuckDB file at {path}")
+    try:
+        connection.execute(f"attach {literal(str(path))} as {identifier(name)} (read_only)")
+    except duckdb.Error as error:
+        raise StorageError(f"cannot open {path}: {_first_line(error)}") from error
+
+
+def confine(connection: duckdb.DuckDBPyConnection, *, folders: Iterable[Path] = (), files: Iterable[str] = ()) -> None:
+    """From now on the connection reaches no file but its own database, spill files, and what is named here.
+
+    It loads no extension and changes no setting either. Links in the folders are followed: who may write there decides
+    what is read.
+    """
+    below = {f"{folder}/" for folder in folders}
+    # NOTE: a path with `[` or `*` is given to DuckDB as a pattern, and checked as it is written.
+    below |= set(Relation.escaped(sorted(below)))
+    for setting, values in (("allowed_directories", sorted(below)), ("allowed_paths", sorted(files))):
+        if values:
+            connection.execute(f"set {setting} = [{', '.join(map(literal, values))}]")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
 
 
 def _first_line(error: BaseException) -> str:
@@ -113,6 +165,29 @@ def write_file(path: Path, content: str | bytes, *, aside: Path | None = None) -
 def write_json(path: Path, document: Any, *, aside: Path | None = None) -> None:
     """Puts this document at `path` as indented JSON, whole or not at all."""
     write_file(path, json.dumps(document, indent=2, ensure_ascii=False, sort_keys=False) + "\n", aside=aside)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path beside this one to write to; what lies there at the end takes its place, and nothing after an error.
+
+    Raises:
+        StorageError: the disk is full or the folder cannot be written.
+    """
+    with storage_errors(f"write {path}"):
+        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+        try:
+            yield temporary
+            sync_file(temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync_folder(path.parent)
+
+
+def machine_temporary_path() -> Path:
+    """The machine's folder for files that may vanish, for who cannot write into the project."""
+    return Path(os.environ.get("TMPDIR") or "/tmp")
 
 
 def sync_file(path: Path) -> None:
@@ -225,6 +300,49 @@ def has_reader(path: Path) -> bool:
     except OSError:
         return True
     return False
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """While the block runs, `replacing_all` does not replace what lies in this folder; any number read at once."""
+    with _flock(folder / ".readers", exclusive=False, timeout=60.0):
+        yield
+
+
+@contextmanager
+def replacing_all(folder: Path, *, timeout: float) -> Iterator[None]:
+    """Waits until nobody is `reading` the folder, and holds new ones back while the block runs.
+
+    Raises:
+        LockedError: somebody was still reading after `timeout` seconds.
+    """
+    with _flock(folder / ".readers", exclusive=True, timeout=timeout):
+        yield
+
+
+@contextmanager
+def _flock(path: Path, *, exclusive: bool, timeout: float) -> Iterator[None]:
+    import fcntl
+
+    with storage_errors(f"lock {path}"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                fcntl.flock(handle, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() >= deadline:
+                    raise LockedError(
+                        f"{path.parent} is in use by a build or a load\n"
+                        "  wait for it to finish and run the same command again"
+                    ) from error
+                time.sleep(0.05)
+        yield
+    finally:
+        os.close(handle)
 
 
 @contextmanager
