@@ -15,7 +15,7 @@ from warehouse.checks.drift.result import DriftResult
 from warehouse.checks.drift.summary import label_of
 from warehouse.checks.drift.verdicts import Verdict
 from warehouse.checks.drift.words import number_text, points_text, share_text
-from warehouse.reports import charts, drift_page
+from warehouse.reports import charts, drift_page, nightly_words
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -168,13 +168,21 @@ def _environment() -> Environment:
         "label_value": _label_value,
         "signed": _signed,
         "auc": _auc_place,
+        "counted": nightly_words.counted,
     }
     return environment
 
 
 def _render(template: str, **values: object) -> str:
+    return render_page(template, style_names=("report.css", "drift.css"), script_name="report.js", **values)
+
+
+def render_page(template: str, *, style_names: Sequence[str], script_name: str | None = None, **values: object) -> str:
+    """The template's page, with these styles and this script of `templates/` inside and no others allowed to act."""
     # Squeezed before the hash is taken, or the browser would refuse them.
-    script, style = _squeezed(_text("report.js")), _squeezed(_text("report.css") + _text("drift.css"))
+    style = _squeezed("".join(_text(name) for name in style_names))
+    script = _squeezed(_text(script_name)) if script_name else ""
+    script_policy = f"'{_digest(script)}'" if script else "'none'"
     page = (
         _environment()
         .get_template(template)
@@ -182,7 +190,7 @@ def _render(template: str, **values: object) -> str:
             script=script,
             style=style,
             # Only this script and this style may run, so that even a hole in the escaping would do nothing.
-            policy=f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'",
+            policy=f"default-src 'none'; script-src {script_policy}; style-src '{_digest(style)}'",
             **values,
         )
     )

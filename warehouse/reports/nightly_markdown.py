@@ -45,7 +45,7 @@ def _stages(nightly: Nightly) -> Iterable[str]:
             words.TITLES[stage.name],
             f"{MARKS[stage.status]} {stage.status.value}{kept}",
             time,
-            escaped(stage.message, 200),
+            escaped((stage.message.strip().splitlines() or [""])[0], 200),
         )
         yield f"| {' | '.join(cells)} |"
 
@@ -61,4 +61,11 @@ def _findings(severity: Severity, found: Sequence[Finding]) -> list[str]:
     if len(found) > MOST_FINDINGS:
         lines.append(f"- and {len(found) - MOST_FINDINGS:,} more")
     open_tag = "<details open>" if severity is Severity.CRITICAL else "<details>"
-    return ["", f"{open_tag}<summary>{len(found):,} {severity.value}</summary>", "", *lines, "", "</details>"]
+    return [
+        "",
+        f"{open_tag}<summary>{words.counted(len(found), severity.value)}</summary>",
+        "",
+        *lines,
+        "",
+        "</details>",
+    ]

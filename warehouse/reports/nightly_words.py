@@ -20,6 +20,7 @@ TITLES = {
 _BAD = (StageStatus.FAILED, StageStatus.ERROR)
 _ORDER = list(Severity)
 MOST_ADVICE = 6
+MOST_OUTCOMES = 3
 
 
 def headline(nightly: Nightly) -> str:
@@ -33,28 +34,23 @@ def headline(nightly: Nightly) -> str:
         cause = [stage for stage in bad if stage.name is not StageName.BUILD]
         if not cause:
             return f"No build was made; {_warned(nightly)}."
-        return f"No build was made, since {_listed(stage_words(stage) for stage in cause)}."
+        return f"No build was made, since {_outcomes(cause)}."
     if build.status in _BAD:
         others = [stage for stage in bad if stage is not build]
-        also = f" Also, {_listed(stage_words(stage) for stage in others)}." if others else ""
+        also = f" Also, {_outcomes(others)}." if others else ""
         kept = "readers keep the one before"
         if build.status is StageStatus.ERROR:
             return f"The nightly build could not be made; {kept}.{also}"
         return f"The nightly build is not published; {kept}.{also}"
     if bad:
-        return f"The nightly build is published, but {_listed(stage_words(stage) for stage in bad)}."
+        return f"The nightly build is published, but {_outcomes(bad)}."
     return f"The nightly build is published; {_warned(nightly)}."
 
 
 def sentences(nightly: Nightly) -> tuple[str, ...]:
     """What the headline leaves out: why stages failed, and what was not done because of them."""
-    told = [f"{TITLES[stage.name]}: {_ended(stage.message)}" for stage in bad_stages(nightly) if stage.message]
-    if told:
-        told += [
-            f"{TITLES[stage.name]} was left out: {_ended(stage.message)}"
-            for stage in nightly.stages
-            if stage.status is StageStatus.SKIPPED and stage.message
-        ]
+    told = [_told(stage) for stage in bad_stages(nightly) if stage.message]
+    told += [_told(stage) for stage in nightly.stages if is_blocked(stage) and stage.message]
     return tuple(told)
 
 
@@ -68,7 +64,7 @@ def advice(nightly: Nightly) -> tuple[str, ...]:
     if len(found) > MOST_ADVICE:
         told.append(f"{_count(len(found) - MOST_ADVICE, 'more thing')} to do: see the findings")
     if bad_stages(nightly) or nightly.status.value == "interrupted":
-        told.append("then go on where it stopped: warehouse nightly --resume")
+        told.append("Then go on where it stopped: warehouse nightly --resume")
     return tuple(told)
 
 
@@ -85,6 +81,11 @@ def bad_stages(nightly: Nightly) -> tuple[StageResult, ...]:
 def stage_of(nightly: Nightly, name: StageName) -> StageResult | None:
     """The stage of this name; None when the run has none."""
     return next((stage for stage in nightly.stages if stage.name is name), None)
+
+
+def is_blocked(stage: StageResult) -> bool:
+    """Whether it was not run because of another stage, not because nobody asked for it."""
+    return stage.status is StageStatus.SKIPPED and bool(stage.details.get("blocked_by"))
 
 
 def stage_words(stage: StageResult) -> str:
@@ -123,6 +124,12 @@ def moment_text(iso: str) -> str:
     return f"{text[:10]} {text[11:19]} UTC" if text.endswith("Z") and len(text) >= 20 else iso
 
 
+def _outcomes(stages: Sequence[StageResult]) -> str:
+    told = [stage_words(stage) for stage in stages[:MOST_OUTCOMES]]
+    rest = len(stages) - MOST_OUTCOMES
+    return _listed([*told, f"{_count(rest, 'more stage')} did not pass"] if rest > 0 else told)
+
+
 def _warned(nightly: Nightly) -> str:
     warnings = sum(finding.severity is Severity.WARNING for finding in nightly.findings)
     return f"{_count(warnings, 'warning')} to look at" if warnings else "all is well"
@@ -137,6 +144,20 @@ def _listed(words: Iterable[str]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
+def _told(stage: StageResult) -> str:
+    """What it says, with its name before it unless it begins with that."""
+    title, sentence = TITLES[stage.name], _ended(stage.message)
+    if sentence.lower().startswith(title.lower()):
+        return f"{sentence[:1].upper()}{sentence[1:]}"
+    return f"{title}: {sentence}"
+
+
+def counted(count: int, severity: str) -> str:
+    """`1 warning`, `3 warnings`, `2 critical`."""
+    return _count(count, severity) if severity == "warning" else f"{count:,} {severity}"
+
+
 def _ended(text: str) -> str:
-    line = " ".join(text.split())
+    # The first line says it all; what follows is the next step, which the stage itself shows.
+    line = " ".join((text.strip().splitlines() or [""])[0].split())
     return line if line.endswith((".", "!", "?")) else f"{line}."
