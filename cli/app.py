@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from warehouse.errors import WarehouseError
 
 from . import console
-from .commands import builds, datasets, drift, leakage, projects, questions, stores, validate, versions
+from .commands import builds, datasets, drift, leakage, nightly, projects, questions, stores, validate, versions
 
 PROJECT, BUILDS, DATASETS, REPORTS = "Project", "Builds", "Datasets", "Reports"
 INTERRUPTED = 130
@@ -72,6 +72,7 @@ app.command("publish", rich_help_panel=BUILDS)(builds.publish)
 app.command("rollback", rich_help_panel=BUILDS)(builds.rollback)
 app.command("sql", rich_help_panel=BUILDS)(questions.sql)
 app.command("validate", rich_help_panel=BUILDS)(validate.validate)
+app.command("nightly", rich_help_panel=BUILDS)(nightly.nightly)
 app.command("datasets", rich_help_panel=DATASETS)(datasets.datasets)
 app.command("export", rich_help_panel=DATASETS)(datasets.export)
 app.command("show", rich_help_panel=DATASETS)(datasets.show)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from warehouse.builds import Listener
     from warehouse.dbt_runner import NodeProgress
     from warehouse.findings import Finding
+    from warehouse.nightly.tonight import Listener as NightListener
 
 SEVERITY_STYLES = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 
@@ -197,3 +198,40 @@ class BuildProgress:
         style = {"warn": "yellow", "skipped": "dim"}.get(node.status, "red") if is_bad else None
         line = f"{node.status:8} {kind:12} {node.name:40} {rows:>16} {node.seconds:8.2f} s"
         self._out.print(line, style=style, markup=False)
+
+
+class NightProgress:
+    """A nightly run as it goes: on a terminal, what is running now; the log tells the rest."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._status: Any = None
+        self._stage = ""
+
+    def __enter__(self) -> NightProgress:
+        if not self._quiet and sys.stderr.isatty():
+            self._status = _console(stderr=True).status("starting")
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def listener(self) -> NightListener:
+        """What the run calls."""
+        from warehouse.builds import Listener
+        from warehouse.nightly.tonight import Listener as NightListener
+
+        return NightListener(
+            on_start=lambda name: self._show(name.value),
+            build=Listener(
+                on_stage=lambda stage: self._show("build", stage),
+                on_node=lambda progress: self._show("build", f"{progress.done} of {progress.total}"),
+                on_wait=lambda who: self._show("build", f"waiting for {who}"),
+            ),
+        )
+
+    def _show(self, stage: str, now: str = "") -> None:
+        if self._status is not None:
+            self._status.update(f"{stage}: {_safe(now)}" if now else stage)

@@ -50,6 +50,19 @@ def read_inputs(project: Project, environment: Mapping[str, str] = os.environ) -
     }
 
 
+def read_variables(project: Project) -> tuple[str, ...]:
+    """Names of the environment variables that the project's files read, sorted.
+
+    Raises:
+        StorageError: a file cannot be read.
+    """
+    names: set[str] = set()
+    for path in _project_files(project, _folders(project) or FOLDERS):
+        with storage.storage_errors(f"read {path}"):
+            names |= {(found[2] or b"").decode(errors="replace") for found in _ENV_VAR.finditer(path.read_bytes())}
+    return tuple(sorted(name for name in names if re.fullmatch(r"[A-Za-z_]\w*", name) and name not in _OWN))
+
+
 def _environment_hash(names: Iterable[str], environment: Mapping[str, str]) -> str:
     digest = hashlib.sha256()
     for name in sorted({name for name in names if name not in _OWN and not is_secret_name(name)}):

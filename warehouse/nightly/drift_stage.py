@@ -136,10 +136,12 @@ def _compare(project: Project, entry: InUse) -> tuple[dict[str, Any], list[Findi
         if finding.severity is not Severity.INFO
     ]
     drifted = len(report.main.drifted)
+    lately = sum(f.severity is not Severity.INFO for f in report.series.findings) if report.series is not None else 0
     told |= {
-        "message": f"{entry.name}@{entry.number}: {_words(drifted, len(report.main.result.columns))}",
+        "message": f"{entry.name}@{entry.number}: {_words(drifted, len(report.main.result.columns), lately)}",
         "report": project.relative(page),
         "drifted_count": drifted,
+        "drifted_lately_count": lately,
         "undecided_count": sum(finding.severity is Severity.INFO for finding in all_findings),
         "by_profile": is_by_profile,
         "every": report.series.every.value if report.series is not None else None,
@@ -148,8 +150,9 @@ def _compare(project: Project, entry: InUse) -> tuple[dict[str, Any], list[Findi
     return told, findings
 
 
-def _words(drifted: int, total: int) -> str:
-    return f"{drifted} of {total} columns drifted" if drifted else "no column drifted"
+def _words(drifted: int, total: int, lately: int) -> str:
+    whole = f"{drifted} of {total} columns drifted" if drifted else "no column drifted"
+    return f"{whole}, and {lately} in the newest rows" if lately else whole
 
 
 def _report(project: Project, entry: InUse) -> tuple[DriftReport, bool]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +20,7 @@ from warehouse.nightly.build_stage import build
 from warehouse.nightly.drift_stage import compare_with_prod
 from warehouse.nightly.export_stage import export_datasets
 from warehouse.nightly.history import RUNNING, last_nightly, nightly_records, stage_document, sweep_interrupted
-from warehouse.nightly.last_stages import clean, notify, report
+from warehouse.nightly.last_stages import clean, notify, report, write_report
 from warehouse.nightly.resuming import can_resume, kept_stages
 from warehouse.nightly.source_stages import check, load
 from warehouse.nightly.stages import BLOCKED_BY, RULES, blocking, chosen_stages
@@ -40,6 +41,9 @@ WORK: Mapping[StageName, Callable[[Tonight], Done]] = {
 }
 """What each stage does."""
 
+WAIT_SECONDS = 3600.0
+"""For a build that somebody else runs, unless another time is given: at night nobody is there to try again."""
+
 _logger = logging.getLogger(__name__)
 
 
@@ -51,7 +55,7 @@ def run_nightly(
     only: Sequence[str] = (),
     skip: Sequence[str] = (),
     force: bool = False,
-    wait: float = 0.0,
+    wait: float = WAIT_SECONDS,
     listener: Listener | None = None,
     quiet: bool = False,
 ) -> Nightly | None:
@@ -86,14 +90,15 @@ def run_nightly(
     started = time.monotonic()
     with storage.lock(project.warehouse_path / "nightly.lock", purpose="a nightly run"):
         sweep_interrupted(project)
-        earlier = last_nightly(project) if resume else None
+        previous = last_nightly(project)
+        earlier = previous if resume else None
         if resume and not can_resume(earlier):
             return None
         if earlier is not None:
             options = replace(_options_of(project), wait=wait)
         run_id = records.new_run_id(project, now)
         with logs.run_log(project, run_id, command="nightly", quiet=quiet):
-            run = _Run(project, run_id, now, started, options, listener or Listener(), earlier)
+            run = _Run(project, run_id, now, started, options, listener or Listener(), earlier, previous)
             return run.go_through()
 
 
@@ -116,6 +121,7 @@ class _Run:
         options: Options,
         listener: Listener,
         earlier: Nightly | None,
+        previous: Nightly | None,
     ) -> None:
         self._now = now
         self._started = started
@@ -133,7 +139,8 @@ class _Run:
             options=options,
             listener=listener,
             results={},
-            so_far=lambda: self._nightly(Status.RUNNING),
+            so_far=lambda: self._nightly(overall_status(self._tonight.results.values())),
+            previous=previous,
         )
 
     def go_through(self) -> Nightly:
@@ -144,9 +151,17 @@ class _Run:
         except BaseException as error:
             self._write(Status.INTERRUPTED, error=type(error).__name__)
             raise
-        status = overall_status(self._tonight.results.values())
-        self._write(status)
-        return self._nightly(status)
+        nightly = self._tonight.so_far()
+        self._write(nightly.status)
+        self._complete_report(nightly)
+        return nightly
+
+    def _complete_report(self, nightly: Nightly) -> None:
+        """Writes the page again with the stages after it; the first one is there already, should this fail."""
+        report = self._tonight.results[StageName.REPORT]
+        if report.status is StageStatus.PASSED:
+            with suppress(StorageError):
+                write_report(self._tonight.project, nightly)
 
     def _pass(self, name: StageName) -> None:
         results = self._tonight.results

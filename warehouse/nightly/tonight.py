@@ -49,7 +49,9 @@ class Tonight:
     results: dict[StageName, StageResult]
     """Of the stages before, in their order."""
     so_far: Callable[[], Nightly]
-    """The run as its record has it now."""
+    """The run with the stages that are done, and what it comes to by them."""
+    previous: Nightly | None
+    """The run before, whether or not this one goes on from it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
