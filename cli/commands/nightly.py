@@ -128,8 +128,12 @@ def _print(project: Project, result: Nightly) -> None:
         rest = stage.message.splitlines()[1:]
         if rest:
             console.print_line(f"{stage.name.value}: {stage.message}", style=STYLES.get(stage.status.value))
-    worst_first = sorted(result.findings, key=lambda finding: list(type(finding.severity)).index(finding.severity))
-    shown = [finding for finding in worst_first if finding.severity.value != "info"]
+    shown = [
+        finding
+        for severity in ("critical", "warning")
+        for finding in result.findings
+        if finding.severity.value == severity
+    ]
     for finding in shown[:SHOWN_FINDINGS]:
         console.print_finding(finding)
     if len(shown) > SHOWN_FINDINGS:

@@ -45,8 +45,8 @@ class Job:
     """IANA name of the time zone that hour and minute are meant in."""
     variables: tuple[str, ...]
     """Names of the environment variables that the job may need."""
-    log_path: Path
-    """Where cron, which keeps no log, is to put what is printed."""
+    state: Path
+    """The project's folder of all generated state."""
 
 
 def job_of(project: Project, *, at: str, timezone: str) -> Job:
@@ -67,7 +67,7 @@ def job_of(project: Project, *, at: str, timezone: str) -> Job:
         minute=minute,
         zone=check_zone(timezone),
         variables=tuple(dict.fromkeys(named)),
-        log_path=project.state_path / "nightly.log",
+        state=project.state_path,
     )
 
 
@@ -121,14 +121,12 @@ def _comments(lines: Sequence[str]) -> str:
 def _cron(job: Job) -> str:
     """A crontab's lines. There `%` ends the command, whatever quotes it stands in."""
     command = shlex.join([str(job.command), "--project", str(job.root), "nightly"]).replace("%", r"\%")
-    log = shlex.quote(str(job.log_path)).replace("%", r"\%")
+    log = shlex.quote(str(job.state / "nightly.log")).replace("%", r"\%")
     lines = [
         "Add these lines with: crontab -e",
-        f"Every night at {job.hour:02}:{job.minute:02} in {job.zone}. CRON_TZ is known to cronie (Red Hat, Fedora, Arch);",
-        "Debian's and Ubuntu's cron ignores it and takes the machine's own time zone: see timedatectl.",
-        *_environment_words(
-            job, "a line NAME=value each, above the schedule, in a crontab that only its owner can read"
-        ),
+        f"Every night at {job.hour:02}:{job.minute:02} in {job.zone}. CRON_TZ is known to cronie (Red Hat, Fedora,",
+        "Arch); Debian's and Ubuntu's cron ignores it and takes the machine's own time zone: see timedatectl.",
+        *_environment_words(job, "put lines NAME=value above the schedule; a crontab is read by its owner alone"),
     ]
     return _comments(lines) + (
         f"CRON_TZ={job.zone}\nSHELL=/bin/sh\n{job.minute} {job.hour} * * * {command} >> {log} 2>&1\n"
@@ -199,14 +197,16 @@ def _systemd(job: Job) -> str:
 def _github_actions(job: Job) -> str:
     secrets = "".join(f"          {name}: ${{{{ secrets.{name} }}}}\n" for name in job.variables)
     environment = f"        env:\n{secrets}" if secrets else ""
+    inside = job.state.relative_to(job.root) if job.state.is_relative_to(job.root) else job.state
+    state, reports = json.dumps(str(inside)), json.dumps(str(inside / "reports" / "nightly"))
     return (
         _comments(
             [
                 "Put this into .github/workflows/nightly.yml of the project's repository.",
                 "",
-                "What is in var/ lives on in the cache, so that builds, versions and records are there the next night. A cache",
-                "may be evicted and holds 10 GB: projects with a store (setting `store`) keep versions there for good, and large",
-                "ones take a runner of their own with a disk that stays: replace runs-on and leave out the two cache steps.",
+                "Builds, versions and records live on in the cache, so that they are there the next night. A cache may",
+                "be evicted, and holds 10 GB: keep versions in an object store (setting `store`), or take a runner of",
+                "your own with a disk that stays: change runs-on and leave out the two cache steps.",
                 *(["", "Add as secrets of the repository: " + ", ".join(job.variables)] if job.variables else []),
             ]
         )
@@ -233,7 +233,7 @@ def _github_actions(job: Job) -> str:
         "      - run: pip install ml-warehouse\n"
         "      - uses: actions/cache/restore@v4\n"
         "        with:\n"
-        "          path: var\n"
+        f"          path: {state}\n"
         "          key: warehouse-${{ github.run_id }}-${{ github.run_attempt }}\n"
         "          restore-keys: warehouse-\n"
         "      - run: warehouse nightly\n"
@@ -241,13 +241,13 @@ def _github_actions(job: Job) -> str:
         "      - uses: actions/cache/save@v4\n"
         "        if: always()\n"
         "        with:\n"
-        "          path: var\n"
+        f"          path: {state}\n"
         "          key: warehouse-${{ github.run_id }}-${{ github.run_attempt }}\n"
         "      - uses: actions/upload-artifact@v4\n"
         "        if: always()\n"
         "        with:\n"
         "          name: nightly-report\n"
-        "          path: var/reports/nightly\n"
+        f"          path: {reports}\n"
     )
 
 
@@ -255,8 +255,8 @@ def _airflow(job: Job) -> str:
     command = shlex.join([str(job.command), "--project", str(job.root), "nightly"])
     return _comments(
         [
-            "Put this into the folder of DAGs as warehouse_nightly.py. For Airflow 2.9 and later, and 3 (with the standard",
-            "provider). A retry goes on where the run before stopped, and does nothing when that has passed.",
+            "Put this into the folder of DAGs as warehouse_nightly.py. For Airflow 2.9 and later, and Airflow 3 with",
+            "its standard provider. A retry does no work twice: what was built or exported before stands.",
             *_environment_words(job, "set them for the worker; tasks see its environment"),
         ]
     ) + dedent(
@@ -283,9 +283,8 @@ def _airflow(job: Job) -> str:
         ):
             BashOperator(
                 task_id="nightly",
-                # NOTE: a template without an expression; the raw block keeps braces in the path as they are.
-                bash_command="{{% raw %}}" + NIGHTLY + "{{% endraw %}}"
-                " {{% if task_instance.try_number > 1 %}}--resume{{% endif %}}",
+                # The command is a template: the raw block keeps braces in the path as they are.
+                bash_command="{{% raw %}}" + NIGHTLY + "{{% endraw %}}",
                 retries=1,
                 retry_delay=timedelta(minutes=15),
                 # The command's environment is the worker's, with the run's id for the logs.
@@ -320,10 +319,9 @@ def _dagster(job: Job) -> str:
 
         @op(retry_policy=RetryPolicy(max_retries=1, delay=900))
         def nightly(context):
-            # A retry goes on where the run before stopped.
-            command = NIGHTLY + (["--resume"] if context.retry_number else [])
+            # A retry does no work twice: what was built or exported before stands.
             environment = {{**os.environ, "WAREHOUSE_RUN_ID": context.run_id}}
-            ended = subprocess.run(command, env=environment, check=False)
+            ended = subprocess.run(NIGHTLY, env=environment, check=False)
             if ended.returncode:
                 meaning = MEANING.get(ended.returncode, "it was interrupted")
                 raise Failure(f"warehouse nightly ended with {{ended.returncode}}: {{meaning}}")
