@@ -139,18 +139,18 @@ def _environment_words(job: Job, where: str) -> list[str]:
     return ["", f"Of its environment the job may need {', '.join(job.variables)}:", f"{where}."]
 
 
-def _systemd_text(text: str, *, dollars: bool = False) -> str:
-    """A quoted word of a unit file: `%` begins a specifier there, and `$` a variable in a command."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
-    return '"' + (escaped.replace("$", "$$") if dollars else escaped) + '"'
+def _systemd_text(text: str) -> str:
+    """A quoted word of a unit's command, where `%` begins a specifier and `$` a variable."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$") + '"'
 
 
 def _systemd(job: Job) -> str:
     """A service and its timer in one text; each part says which file it is."""
-    command = " ".join(
-        _systemd_text(word, dollars=number > 0)
-        for number, word in enumerate([str(job.command), "--project", str(job.root), "nightly"])
-    )
+    words = [str(job.command), "--project", str(job.root), "nightly"]
+    if not re.fullmatch(r"[\w./+-]+", words[0], re.ASCII):
+        # systemd starts no program whose own path has quotes, blanks or dollars; the shell does.
+        words = ["/bin/sh", "-c", 'exec "$0" "$@"', *words]
+    command = " ".join(map(_systemd_text, words))
     head = _comments(
         [
             "Two files, for the user that owns the project: put each part where its first line says, then",
