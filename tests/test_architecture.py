@@ -28,7 +28,7 @@ ARROWS: dict[str, set[str]] = {
     "engine": {"errors", "sql", "storage"},
     "records": {"errors", "project", "published", "storage"},
     "dbt_manifest": {"errors", "project", "storage"},
-    "dbt_runner": {"errors", "project", "storage"},
+    "dbt_runner": {"errors", "sql", "project", "storage"},
     "object_store": {"errors", "project", "storage"},
     "dbt_tests": {"errors", "findings", "sql", "project", "storage", "engine", "dbt_runner"},
     "sources": {"errors", "findings", "sql", "project", "storage", "engine", "dbt_manifest"},
@@ -78,7 +78,7 @@ ARROWS: dict[str, set[str]] = {
         *("build_inputs", "dbt_code"),
     },
     "builds": {
-        *("errors", "findings", "project", "published", "storage", "records", "dbt_manifest", "dbt_runner"),
+        *("errors", "findings", "project", "published", "storage", "records", "dbt_manifest", "dbt_runner", "sql"),
         *("dbt_tests", "sources", "retention", "validation", "queues", "logs", "lineage", "build_inputs"),
     },
 }
