@@ -16,7 +16,20 @@ from typer.core import TyperGroup
 from warehouse.errors import WarehouseError
 
 from . import console
-from .commands import builds, datasets, drift, leakage, nightly, projects, questions, stores, validate, versions
+from .commands import (
+    builds,
+    datasets,
+    dev,
+    drift,
+    leakage,
+    loads,
+    nightly,
+    projects,
+    questions,
+    stores,
+    validate,
+    versions,
+)
 
 PROJECT, BUILDS, DATASETS, REPORTS = "Project", "Builds", "Datasets", "Reports"
 INTERRUPTED = 130
@@ -66,7 +79,9 @@ def set_up(
 
 app.command("init", rich_help_panel=PROJECT)(projects.init)
 app.command("status", rich_help_panel=PROJECT)(projects.status)
+app.command("load", rich_help_panel=BUILDS)(loads.load)
 app.command("build", rich_help_panel=BUILDS, cls=builds.WaitingCommand)(builds.build)
+app.command("dev", rich_help_panel=BUILDS)(dev.dev)
 app.command("builds", rich_help_panel=BUILDS)(builds.builds)
 app.command("publish", rich_help_panel=BUILDS)(builds.publish)
 app.command("rollback", rich_help_panel=BUILDS)(builds.rollback)

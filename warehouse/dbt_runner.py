@@ -6,21 +6,25 @@ a callback instead, and its debug log lies in the build's folder.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from warehouse import storage
 from warehouse.errors import BuildError, problem_list
 from warehouse.project import Project
+from warehouse.sql import Relation, literal
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_BUILT_TYPES = ("model", "seed", "snapshot", "test", "unit_test")
 _BROKEN = ("error", "runtime error", "partial success")
 
 
@@ -76,15 +80,41 @@ class Parsed:
         return any(node.config.materialized == "incremental" for node in self.manifest.nodes.values())
 
 
-def parse_project(project: Project, *, log_path: Path) -> Parsed:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where dbt writes, and what it reads besides the project; paths that stay the same spare it to parse all again."""
+
+    build_path: Path
+    """Folder of the database; `WAREHOUSE_BUILD_PATH` in profiles.yml."""
+    target_path: Path
+    """Folder of dbt's own files: one for all builds, so that dbt parses only what has changed since the last one."""
+    profiles_path: Path
+    """Folder of profiles.yml."""
+    state_path: Path | None = None
+    """Folder of the manifest that `state:` selectors compare with, and whose tables stand in for what is not built."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Further variables for profiles.yml."""
+
+
+def build_place(project: Project) -> Place:
+    """Where `warehouse build` lets dbt write."""
+    return Place(
+        build_path=project.warehouse_path / "building",
+        target_path=project.warehouse_path / "dbt",
+        profiles_path=project.root,
+    )
+
+
+def parse_project(project: Project, *, log_path: Path, place: Place | None = None) -> Parsed:
     """Reads the dbt project; connects to no database.
 
     Raises:
         BuildError: dbt refuses it; the message is dbt's own, with its file.
     """
     _check_profile_folder(project)
-    with _environment(project):
-        outcome, errors = _invoke(["parse", *_arguments(project, log_path=log_path)])
+    place = place or build_place(project)
+    with _environment(project, place):
+        outcome, errors = _invoke(["parse", *_arguments(project, place, log_path=log_path)])
     if not outcome.success or outcome.result is None:
         raise BuildError(
             f"dbt cannot parse the project in {project.root}:\n{_reason(outcome, errors)}\n"
@@ -94,11 +124,40 @@ def parse_project(project: Project, *, log_path: Path) -> Parsed:
     return Parsed(manifest=outcome.result)
 
 
+def selected_nodes(
+    project: Project,
+    parsed: Parsed,
+    *,
+    log_path: Path,
+    place: Place,
+    select: Sequence[str],
+    exclude: Sequence[str] = (),
+) -> tuple[str, ...]:
+    """Ids of the models, seeds, snapshots and tests that dbt would build of this selection; nothing is built.
+
+    Raises:
+        BuildError: the selection cannot be understood.
+    """
+    arguments = ["list", *_arguments(project, place, log_path=log_path), "--output", "json"]
+    arguments += ["--output-keys", "unique_id", "--select", *select]
+    arguments += ["--exclude", *exclude] if exclude else []
+    arguments += [word for kind in _BUILT_TYPES for word in ("--resource-type", kind)]
+    arguments += ["--state", str(place.state_path)] if place.state_path else []
+    with _environment(project, place):
+        outcome, errors = _invoke(arguments, manifest=parsed.manifest)
+    if not isinstance(outcome.result, list):
+        raise BuildError(
+            f"dbt cannot select: {_reason(outcome, errors)}\n  dbt's log: {project.relative(log_path / 'dbt.log')}"
+        )
+    return tuple(json.loads(line)["unique_id"] for line in outcome.result)
+
+
 def run_build(
     project: Project,
     parsed: Parsed,
     *,
     log_path: Path,
+    place: Place | None = None,
     select: Sequence[str] = (),
     exclude: Sequence[str] = (),
     full_refresh: bool = False,
@@ -106,17 +165,22 @@ def run_build(
 ) -> tuple[NodeResult, ...]:
     """Runs `dbt build` on the build target and returns every node's result, in the order of finishing.
 
+    With a state in `place`, what is not selected is read from there.
+
     The database is closed again when it returns. A node that failed is a result, not an exception.
 
     Raises:
         BuildError: dbt could not run at all: a wrong selection, a profile without the target, no database.
     """
-    arguments = ["build", *_arguments(project, log_path=log_path)]
+    place = place or build_place(project)
+    arguments = ["build", *_arguments(project, place, log_path=log_path)]
     arguments += ["--select", *select] if select else []
     arguments += ["--exclude", *exclude] if exclude else []
     arguments += ["--full-refresh"] if full_refresh else []
+    arguments += ["--defer", "--favor-state", "--state", str(place.state_path)] if place.state_path else []
     listener = _Listener(parsed.manifest, on_node)
-    with _environment(project):
+    # Loaded tables are not replaced while models read them.
+    with _environment(project, place), storage.reading(project.raw_path):
         try:
             outcome, errors = _invoke(arguments, manifest=parsed.manifest, on_event=listener)
         finally:
@@ -193,7 +257,8 @@ def _table_rows(node: Any) -> int | None:
     cursor = connection.cursor()
     try:
         row = cursor.execute(
-            "select estimated_size from duckdb_tables() where schema_name = ? and table_name = ?",
+            "select estimated_size from duckdb_tables()"
+            " where database_name = current_database() and schema_name = ? and table_name = ?",
             [node.schema, node.alias],
         ).fetchone()
     finally:
@@ -243,22 +308,24 @@ def _invoke(
     return outcome, errors
 
 
-def _arguments(project: Project, *, log_path: Path) -> list[str]:
+def _arguments(project: Project, place: Place, *, log_path: Path) -> list[str]:
     return [
-        *("--project-dir", str(project.root), "--profiles-dir", str(project.root)),
+        *("--project-dir", str(project.root), "--profiles-dir", str(place.profiles_path)),
         *("--target", project.settings.dbt_target),
-        # One target folder for all builds, so that dbt parses only what has changed since the last one.
-        *("--target-path", str(project.warehouse_path / "dbt")),
+        *("--target-path", str(place.target_path)),
         *("--log-path", str(log_path), "--log-level", "none", "--no-use-colors", "--no-send-anonymous-usage-stats"),
     ]
 
 
 @contextmanager
-def _environment(project: Project) -> Iterator[None]:
-    """What profiles.yml and the sources read; the same paths each time, as a change makes dbt parse all again."""
+def _environment(project: Project, place: Place) -> Iterator[None]:
+    """What profiles.yml and the sources read."""
     values: Mapping[str, str] = {
-        "WAREHOUSE_BUILD_PATH": str(project.warehouse_path / "building"),
+        **place.environment,
+        "WAREHOUSE_BUILD_PATH": str(place.build_path),
         "WAREHOUSE_ROOT": str(project.root),
+        "WAREHOUSE_RAW": raw_location(project),
+        "WAREHOUSE_EXTENSIONS": _extension_directory(),
     }
     before = {name: os.environ.get(name) for name in values}
     folder = Path.cwd()
@@ -272,6 +339,22 @@ def _environment(project: Project) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def raw_location(project: Project) -> str:
+    """The folder of loaded rows as it can stand within quotes in a source's `external_location`."""
+    (pattern,) = Relation.escaped([str(project.raw_path)])
+    # dbt-duckdb fills in {name} and {identifier}.
+    return literal(pattern)[1:-1].replace("{", "{{").replace("}", "}}")
+
+
+def _extension_directory() -> str:
+    """Where DuckDB finds its extensions; empty is its own folder."""
+    connection = storage.connect(None)
+    try:
+        return str(storage.use_extensions(connection) or "")
+    finally:
+        connection.close()
 
 
 def _close_database() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from warehouse import storage
@@ -17,8 +17,13 @@ EXAMPLE_COUNT = 3
 _CELL_LENGTH = 60
 
 
-def findings_of_tests(project: Project, database_path: Path, results: Sequence[NodeResult]) -> tuple[Finding, ...]:
-    """One finding per data or unit test that did not pass; what dbt counts as an error is critical."""
+def findings_of_tests(
+    project: Project, database_path: Path, results: Sequence[NodeResult], *, attached: Mapping[str, Path] | None = None
+) -> tuple[Finding, ...]:
+    """One finding per data or unit test that did not pass; what dbt counts as an error is critical.
+
+    `attached` are further DuckDB files that the tests read, by the catalog's name.
+    """
     failed = [
         result
         for result in results
@@ -29,6 +34,8 @@ def findings_of_tests(project: Project, database_path: Path, results: Sequence[N
     settings = project.settings
     connection = storage.connect(database_path, memory_limit=settings.memory_limit, threads=settings.threads)
     try:
+        for name, path in (attached or {}).items():
+            storage.attach_read_only(connection, path, name=name)
         engine = LocalEngine(connection)
         return tuple(_finding(project, result, _examples(project, result, engine)) for result in failed)
     finally:

@@ -1,7 +1,10 @@
-"""The reader's side of builds: which one is published, and where a build lies."""
+"""The reader's side of builds: which one is published, where a build lies, and where an analyst's own."""
 
 from __future__ import annotations
 
+import getpass
+import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +12,11 @@ from pathlib import Path
 from warehouse.errors import ProjectError, suggestion
 from warehouse.project import Project
 
+CATALOG = "warehouse"
+"""What the published file is called in SQL: the stem of its name."""
+DEV_CATALOG = "dev"
+"""The same for the file of a dev build."""
+_DEV_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 BUILD_ID = re.compile(r"\d{8}T\d{6}Z(-\d+)?")
 
 
@@ -66,3 +74,57 @@ def find_build(project: Project, build_id: str | None = None) -> BuildFiles:
             f"there is no build {build_id!r}; {suggestion(build_id, known[::-1])}\n  list: warehouse builds"
         )
     return BuildFiles(id=build_id, path=project.builds_path / build_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DevFiles:
+    """Where a dev build lies: the tables that an analyst has changed; the others are those of a published build."""
+
+    name: str
+    path: Path
+    """Folder of this person's dev builds."""
+
+    @property
+    def current_path(self) -> Path:
+        """Link to the folder of the newest one."""
+        return self.path / "current"
+
+    @property
+    def database_path(self) -> Path:
+        """The DuckDB file of the newest one, catalog `dev`. Its views read catalog `warehouse`, the published build."""
+        return self.current_path / f"{DEV_CATALOG}.duckdb"
+
+
+def dev_files(project: Project, name: str | None = None) -> DevFiles:
+    """Where the dev builds of this name lie, made or not; without a name those of whoever runs this.
+
+    Raises:
+        ProjectError: the name cannot be that of a folder.
+    """
+    if name is None:
+        try:
+            name = getpass.getuser()
+        except (KeyError, OSError):  # a container whose user id has no name
+            name = str(os.getuid())
+        name = re.sub(r"[^A-Za-z0-9._-]", "_", name).lstrip("._-") or "me"
+    if not _DEV_NAME.fullmatch(name):
+        raise ProjectError(f"a dev build cannot be called {name!r}\n  use letters, digits, and . _ - between them")
+    return DevFiles(name=name, path=project.state_path / "dev" / name)
+
+
+def find_dev(project: Project, name: str | None = None) -> tuple[DevFiles, BuildFiles]:
+    """A dev build and the published build that it reads what it did not make from.
+
+    That is the one it was made beside, or the one that is published now when that one is gone.
+
+    Raises:
+        ProjectError: there is no dev build of this name, or nothing is published.
+    """
+    files = dev_files(project, name)
+    if not files.database_path.is_file():
+        raise ProjectError(f"there is no dev build in {project.relative(files.path)}\n  make one with: warehouse dev")
+    try:
+        beside = str(json.loads((files.current_path / "dev.json").read_text(encoding="utf-8"))["beside"])
+    except (OSError, ValueError, KeyError, TypeError):
+        beside = ""
+    return files, find_build(project, beside if beside in build_ids(project) else None)

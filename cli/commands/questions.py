@@ -35,7 +35,7 @@ def sql(
     version: Annotated[
         str | None, typer.Option(help="Ask this dataset version: late_arrivals@1.0.0; its splits are the tables.")
     ] = None,
-    dev: Annotated[bool, typer.Option("--dev", help="Ask your own build, which `dbt build` makes.")] = False,
+    dev: Annotated[bool, typer.Option("--dev", help="Ask your own build, which `warehouse dev` makes.")] = False,
     limit: Annotated[
         int | None, typer.Option(min=0, help=f"Most rows; {SHOWN_ROWS} where people read, else all.")
     ] = None,

@@ -251,7 +251,7 @@ def test_an_older_build_can_be_asked(fake: Fake) -> None:
 
 
 def test_an_analysts_own_build_can_be_asked(fake: Fake) -> None:
-    with pytest.raises(ProjectError, match="make one with: dbt build"):
+    with pytest.raises(ProjectError, match="make one with: warehouse dev"):
         one(fake, "select 1", dev=True)
     folder = fake.project.state_path / "dev"
     folder.mkdir(parents=True)

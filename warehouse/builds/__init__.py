@@ -1,8 +1,19 @@
 """Builds: make one, publish it, go back to an earlier one, list what is kept."""
 
+from warehouse.builds.dev import DevBuild, build_dev
 from warehouse.builds.listing import BuildEntry, list_builds
 from warehouse.builds.publication import publish, roll_back
 from warehouse.builds.result import Build, Listener
 from warehouse.builds.running import build_warehouse
 
-__all__ = ["Build", "BuildEntry", "Listener", "build_warehouse", "list_builds", "publish", "roll_back"]
+__all__ = [
+    "Build",
+    "BuildEntry",
+    "DevBuild",
+    "Listener",
+    "build_dev",
+    "build_warehouse",
+    "list_builds",
+    "publish",
+    "roll_back",
+]

@@ -18,13 +18,12 @@ from warehouse.datasets.versions import Version, dataset_names, find_version, fi
 from warehouse.engine.arrow_files import register_arrow_files
 from warehouse.errors import ProjectError, VersionError
 from warehouse.project import Project
-from warehouse.published import find_build
+from warehouse.published import CATALOG, DEV_CATALOG, dev_files, find_build, find_dev
 from warehouse.sql import identifier, literal
 
 if TYPE_CHECKING:
     import duckdb
 
-CATALOG = "warehouse"
 SPILL_LIMIT = "10GB"
 """How much of the disk an untrusted statement may use for what does not fit into memory."""
 
@@ -105,9 +104,10 @@ def open_session(project: Project, subject: Subject, *, written: Sequence[str] =
             make_views(connection, found, catalog="memory")
             title, readable = found.reference, [found.path / "data"]
         else:
-            title, path = _database(project, subject)
-            storage.attach_read_only(connection, path, name=CATALOG)
-            connection.execute(f"use {identifier(CATALOG)}")
+            title, databases = _databases(project, subject)
+            for name, path in databases.items():
+                storage.attach_read_only(connection, path, name=name)
+            storage.look_into(connection, list(databases))
         if subject.safe:
             connection.execute(f"set max_temp_directory_size = {literal(SPILL_LIMIT)}")
             connection.execute("set allow_persistent_secrets = false")
@@ -131,16 +131,21 @@ def make_views(connection: duckdb.DuckDBPyConnection, version: Version, *, catal
         connection.execute(f"create view {view} as select * from {relation.sql}")
 
 
-def _database(project: Project, subject: Subject) -> tuple[str, Path]:
+def _databases(project: Project, subject: Subject) -> tuple[str, dict[str, Path]]:
+    """What is asked about, and its DuckDB files by the catalog's name; tables of the first hide those of the next."""
     if not subject.dev:
         files = find_build(project, subject.build)
-        return f"build {files.id}", files.database_path
+        return f"build {files.id}", {CATALOG: files.database_path}
+    if dev_files(project).database_path.is_file():
+        own, beside = find_dev(project)
+        return f"your own build beside {beside.id}", {DEV_CATALOG: own.database_path, CATALOG: beside.database_path}
     path = project.state_path / "dev" / "warehouse.duckdb"
     if not path.is_file():
         raise ProjectError(
-            f"there is no build of your own at {project.relative(path)}\n  make one with: dbt build (target dev)"
+            f"there is no build of your own in {project.relative(path.parent)}\n"
+            "  make one with: warehouse dev (or dbt build, target dev)"
         )
-    return "your own build", path
+    return "your own build", {CATALOG: path}
 
 
 def _spill_folder(project: Project) -> Path:

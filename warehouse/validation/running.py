@@ -7,12 +7,12 @@ example rows with one query of our own each; what holds costs nothing more.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from warehouse.errors import ValidationError
-from warehouse.storage import connect
+from warehouse.storage import attach_read_only, connect, look_into
 from warehouse.validation.results import SuiteResult, ValidationResult
 from warehouse.validation.suites import Suite, check_against_database
 
@@ -32,12 +32,14 @@ def run_suites(
     temporary_path: Path | None = None,
     examples: int = 5,
     skip_missing: bool = False,
+    attached: Mapping[str, Path] | None = None,
     on_suite: Callable[[SuiteResult], None] | None = None,
 ) -> ValidationResult:
     """What all expectations of these suites find on this DuckDB file, which is opened read-only.
 
     `examples` is how many failing rows to keep for each expectation; 0 asks for none. `skip_missing` leaves out suites
-    whose table the file does not have. `on_suite` is called with each suite's result as soon as it is there.
+    whose table the file does not have. `attached` are DuckDB files, by the catalog's name, that expectations and
+    views read too. `on_suite` is called with each suite's result as soon as it is there.
 
     Raises:
         ValidationError: a suite names a table or column that the file does not have; lists all of them.
@@ -49,6 +51,11 @@ def run_suites(
         database_path, memory_limit=memory_limit, threads=threads, temporary_path=temporary_path, read_only=True
     )
     try:
+        for name, path in (attached or {}).items():
+            attach_read_only(connection, path, name=name)
+        if attached:
+            own = connection.execute("select current_database()").fetchall()[0][0]
+            look_into(connection, [own, *attached])
         checked = check_against_database(suites, connection, skip_missing=skip_missing)
         results = []
         datasource = _datasource()

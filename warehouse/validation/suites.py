@@ -136,6 +136,7 @@ def check_against_database(
     """
     columns_of = _columns_by_table(connection)
     tables = {table.lower(): table for table in columns_of}
+    others = {table.lower() for table in _tables_of_all_catalogs(connection)}
     problems: list[str] = []
     checked = []
     for suite in suites:
@@ -158,7 +159,7 @@ def check_against_database(
                         f"{column!r}; {suggestion(column, known)}"
                     )
             other = expectation.arguments.get("other_table_name")
-            if isinstance(other, str) and other.lower() not in tables:
+            if isinstance(other, str) and other.lower() not in others:
                 problems.append(
                     f"{suite.path.name}:{expectation.line} {expectation.type}: there is no table {other!r}; "
                     f"{suggestion(other, sorted(columns_of))}"
@@ -190,3 +191,13 @@ def _columns_by_table(connection: duckdb.DuckDBPyConnection) -> dict[str, list[s
         group by table_name
     """).fetchall()
     return {table: list(columns) for table, columns in rows}
+
+
+def _tables_of_all_catalogs(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Also those of databases that are attached, which queries of expectations may read."""
+    return [
+        table
+        for (table,) in connection.execute("""
+            select distinct table_name from duckdb_columns() where schema_name = 'main' and not internal
+        """).fetchall()
+    ]
