@@ -66,7 +66,7 @@ clean: ## Delete generated state, caches and .venv
 	@touch $@
 
 .venv/dev: .venv/bin/python pyproject.toml constraints.txt
-	$(INSTALL) --editable '.[dev]'
+	$(INSTALL) --editable '.[dev,databases,files]'
 	@touch $@ .venv/core
 
 .venv-next/dev: pyproject.toml constraints.txt | .venv/bin/python
