@@ -21,7 +21,7 @@ ARROWS: dict[str, set[str]] = {
     "findings": set(),
     "sql": {"errors"},
     "project": {"errors"},
-    "published": {"errors", "project"},
+    "published": {"errors", "project", "storage"},
     "extensions": {"errors"},
     "storage": {"errors", "sql", "project", "extensions"},
     "queues": {"errors", "storage"},

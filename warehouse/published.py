@@ -8,9 +8,14 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from warehouse.errors import ProjectError, suggestion
+from warehouse import storage
+from warehouse.errors import ProjectError, StorageError, suggestion
 from warehouse.project import Project
+
+if TYPE_CHECKING:
+    import duckdb
 
 CATALOG = "warehouse"
 """What the published file is called in SQL: the stem of its name."""
@@ -74,6 +79,34 @@ def find_build(project: Project, build_id: str | None = None) -> BuildFiles:
             f"there is no build {build_id!r}; {suggestion(build_id, known[::-1])}\n  list: warehouse builds"
         )
     return BuildFiles(id=build_id, path=project.builds_path / build_id)
+
+
+def open_build(
+    project: Project, build_id: str | None = None, *, memory_limit: str = "", threads: int | None = None
+) -> tuple[BuildFiles, duckdb.DuckDBPyConnection]:
+    """The build of this id, or the published one, and a read-only connection to it that the caller closes.
+
+    A build that is replaced and deleted between finding it and opening it is not what a reader wants: then the newest
+    one is found again. What is open is never deleted.
+
+    Raises:
+        ProjectError: nothing is published yet, or no build has this id.
+        StorageError: its file is missing or cannot be opened.
+    """
+    settings = project.settings
+    while True:
+        files = find_build(project, build_id)
+        try:
+            connection = storage.connect(
+                files.database_path,
+                memory_limit=memory_limit or settings.memory_limit,
+                threads=settings.threads if threads is None else threads,
+            )
+        except StorageError:
+            if files.path.is_dir() or published_id(project) == files.id:
+                raise
+            continue
+        return files, connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

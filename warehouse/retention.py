@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -38,12 +38,12 @@ def sweep_interrupted(project: Project) -> tuple[str, ...]:
             continue
         records.write_record(project, replace(record, status=Status.INTERRUPTED))
         swept.append(record.id)
-        if record.id != published_id(project):
-            _delete(project, record.id)
     known = set(records.run_ids(project))
-    for build_id in build_ids(project):
-        if build_id not in known and build_id != published_id(project):
-            _delete(project, build_id)
+    unknown = [build_id for build_id in build_ids(project) if build_id not in known]
+    if swept or unknown:
+        with _deleting(project):
+            for build_id in {*swept, *unknown} - {published_id(project)}:
+                _delete(project, build_id)
     (project.warehouse_path / "building").unlink(missing_ok=True)
     return tuple(swept)
 
@@ -51,25 +51,30 @@ def sweep_interrupted(project: Project) -> tuple[str, ...]:
 def remove_old_builds(project: Project) -> tuple[str, ...]:
     """Deletes builds that nothing needs and returns their ids; their records stay.
 
-    Kept are: the published build, the newest `keep_builds` that passed, the newest one that did not (for inspection),
-    what a dataset version was exported from, and what another process has open.
+    Kept are: the published build, the newest `keep_builds` that passed, as many that were pulled from a store, the
+    newest one that did not pass (for inspection), what a dataset version was exported from, and what another process
+    has open.
     """
-    with storage.lock(project.warehouse_path / "publish.lock", purpose="publishing", timeout=60):
-        removed = tuple(unneeded_builds(project))
-        for build_id in removed:
-            _delete(project, build_id)
+    with _deleting(project):
+        removed = tuple(build_id for build_id in list(unneeded_builds(project)) if _delete(project, build_id))
         _remove_old_logs(project)
         return removed
 
 
 def unneeded_builds(project: Project, *, without: Collection[tuple[str, str]] = ()) -> Iterator[str]:
     """Ids of the builds that `remove_old_builds` would delete, were these versions (name, number) gone."""
-    status = {record.id: record.status for record in records.read_records(project)}
+    known = records.read_records(project)
+    status = {record.id: record.status for record in known}
+    # Builds of others must not push one's own out.
+    of_others = {record.id for record in known if "pulled" in record.details}
     ids = build_ids(project)
-    passed = [build_id for build_id in ids if status.get(build_id) is Status.PASSED]
-    others = [build_id for build_id in ids if status.get(build_id) is not Status.PASSED]
+    pulled = [build_id for build_id in ids if build_id in of_others]
+    own = [build_id for build_id in ids if build_id not in of_others]
+    passed = [build_id for build_id in own if status.get(build_id) is Status.PASSED]
+    others = [build_id for build_id in own if status.get(build_id) is not Status.PASSED]
     needed = needed_builds(project, without=without)
-    keep = {*passed[-project.settings.keep_builds :], *others[-1:], *needed, published_id(project)}
+    count = project.settings.keep_builds
+    keep = {*passed[-count:], *pulled[-count:], *others[-1:], *needed, published_id(project)}
     for build_id in ids:
         files = BuildFiles(id=build_id, path=project.builds_path / build_id)
         if build_id not in keep and not storage.has_reader(files.database_path):
@@ -187,13 +192,30 @@ def _left_alone(name: str, error: LockedError) -> Finding:
     )
 
 
-def _delete(project: Project, build_id: str) -> None:
-    """Renames the folder away first: a kill in between leaves no folder that looks like a build."""
+def _delete(project: Project, build_id: str) -> bool:
+    """Whether the build is gone; one that somebody opened at the last moment stays.
+
+    The folder is renamed away first: a kill in between leaves no folder that looks like a build, and from then on
+    nobody can open it by its name, so that who has not opened it by then never will.
+    """
     path = project.builds_path / build_id
     if not path.is_dir():
-        return
+        return False
     with storage.storage_errors(f"remove {path}"):
         trash = path.with_name(f".trash-{build_id}")
         path.rename(trash)
+        if storage.has_reader(BuildFiles(id=build_id, path=trash).database_path):
+            trash.rename(path)
+            return False
+        shutil.rmtree(trash)
+    return True
+
+
+@contextmanager
+def _deleting(project: Project) -> Iterator[None]:
+    """Nobody publishes, and nobody else deletes, while the block runs; what a killed process left goes first."""
+    with storage.lock(project.warehouse_path / "publish.lock", purpose="publishing", timeout=60):
         for leftover in project.builds_path.glob(".trash-*"):
-            shutil.rmtree(leftover)
+            with storage.storage_errors(f"remove {leftover}"):
+                shutil.rmtree(leftover)
+        yield
