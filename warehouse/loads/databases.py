@@ -26,6 +26,11 @@ _TYPES = {Kind.POSTGRES: "postgres", Kind.MYSQL: "mysql", Kind.SQLITE: "sqlite",
 _PASSWORDS = re.compile(
     r"""(?:password|passwd|pwd)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|"([^"]*)"|([^\s;&'"]+))""", re.IGNORECASE
 )
+_MALFORMED = re.compile(
+    r"connection info string|invalid connection option|invalid URI|invalid port|percent-encoded|invalid dsn|"
+    r"unrecognized configuration parameter|unexpected character|unterminated quoted",
+    re.IGNORECASE,
+)
 _URL_PASSWORD = re.compile(r"://[^:/@\s]*:(.*)@")
 
 # Rows are read at one moment. Whoever writes while that happens has begun before or begins after: of the first, the
@@ -62,7 +67,7 @@ class Database:
         """What to read from, for every row: text to stand behind `from`."""
         spec = self._spec
         if spec.query is not None:
-            return self._on_server(spec.query)
+            return self._on_server(f"{spec.query}\n")  # it may end in a comment
         return ".".join(identifier(part) for part in ("src", *_table_parts(spec.table or "")))
 
     def rows_where(self, condition: Condition) -> str:
@@ -159,6 +164,9 @@ def clear_errors(spec: LoadSpec, environment: Mapping[str, str] = os.environ) ->
 
 
 def _reason(error: BaseException, spec: LoadSpec, environment: Mapping[str, str]) -> str:
+    if _MALFORMED.search(str(error)):
+        # What the driver quotes of it may be the password.
+        return f"the connection string in {spec.connection} is not one that {spec.kind.value} understands"
     text = scrubbed(str(error), spec.connection, environment)
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith(("LINE", "^"))]
     reason = " ".join(lines[:3])[:600] or type(error).__name__
