@@ -125,9 +125,9 @@ def _print(project: Project, result: Nightly) -> None:
         right=("seconds",),
     )
     for stage in result.stages:
-        rest = stage.message.splitlines()[1:]
+        _, _, rest = stage.message.partition("\n")
         if rest:
-            console.print_line(f"{stage.name.value}: {stage.message}", style=STYLES.get(stage.status.value))
+            console.print_line(f"{stage.name.value}: {rest}", style=STYLES.get(stage.status.value))
     shown = [
         finding
         for severity in ("critical", "warning")

@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import yaml
@@ -149,7 +149,7 @@ def test_github_actions_reads_the_workflow(odd: Job) -> None:
 class Recorder:
     """Stands for any name of a scheduler's library: called, entered or used as a decorator, it remembers."""
 
-    calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+    calls: ClassVar[list[tuple[str, tuple[Any, ...], dict[str, Any]]]] = []
 
     def __init__(self, name: str) -> None:
         self.name = name

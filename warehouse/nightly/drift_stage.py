@@ -26,7 +26,7 @@ from warehouse.engine.local import LocalEngine
 from warehouse.errors import WarehouseError
 from warehouse.findings import Finding, Severity, is_critical
 from warehouse.nightly.history import nightly_records
-from warehouse.nightly.tonight import Done, Tonight
+from warehouse.nightly.tonight import Done, Tonight, told_together
 from warehouse.project import Project
 from warehouse.published import find_build, published_id
 from warehouse.reports.drift_json import drift_json
@@ -98,7 +98,9 @@ def compare_with_prod(tonight: Tonight) -> Done:
         findings += found
     could_not = [told for told in datasets if "error" in told]
     return Done(
-        message="; ".join(told["message"].splitlines()[0] for told in datasets),
+        message=told_together(
+            [told["message"].splitlines()[0] for told in datasets], [told["error"] for told in could_not]
+        ),
         findings=tuple(findings),
         details={
             "build_id": build_id,

@@ -13,7 +13,7 @@ from warehouse.errors import WarehouseError
 from warehouse.exports.export import export_dataset
 from warehouse.exports.outcome import Export, Outcome
 from warehouse.findings import Finding, Severity, is_critical
-from warehouse.nightly.tonight import Done, Tonight
+from warehouse.nightly.tonight import Done, Tonight, told_together
 from warehouse.project import Project
 from warehouse.published import find_build
 from warehouse.stages import StageName, StageStatus
@@ -60,7 +60,10 @@ def export_datasets(tonight: Tonight) -> Done:
         outcomes.append(outcome["outcome"])
         versions.append(outcome)
     return Done(
-        message="; ".join(_sentence(version) for version in versions),
+        message=told_together(
+            [_sentence(version) for version in versions],
+            [version["message"] for version in versions if version["outcome"] == "error"],
+        ),
         findings=tuple(findings),
         details={"versions": [v for v in versions if "version" in v], "datasets": versions},
         status=_status(outcomes, findings),

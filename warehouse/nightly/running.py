@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 
-from warehouse import logs, records, storage
+from warehouse import lineage, logs, records, storage
 from warehouse.errors import ProjectError, StorageError, WarehouseError
 from warehouse.findings import is_critical
 from warehouse.nightly.build_stage import build
@@ -145,14 +145,17 @@ class _Run:
 
     def go_through(self) -> Nightly:
         """All stages, each written down before and after it."""
+        project = self._tonight.project
+        lineage.run_started(project, self._record)
         try:
-            for name in RULES:
-                self._pass(name)
+            with lineage.as_parent(project, self._record):
+                for name in RULES:
+                    self._pass(name)
         except BaseException as error:
-            self._write(Status.INTERRUPTED, error=type(error).__name__)
+            lineage.run_ended(project, self._write(Status.INTERRUPTED, error=type(error).__name__))
             raise
         nightly = self._tonight.so_far()
-        self._write(nightly.status)
+        lineage.run_ended(project, self._write(nightly.status))
         self._complete_report(nightly)
         return nightly
 
@@ -220,8 +223,8 @@ class _Run:
             stages=tuple(self._tonight.results.values()),
         )
 
-    def _write(self, status: Status, **more: object) -> None:
-        """The record as it stands; a key that is left out is gone."""
+    def _write(self, status: Status, **more: object) -> Record:
+        """Writes the record as it stands, and returns it; a key that is left out is gone."""
         details = {
             **self._record.details,
             "stages": [stage_document(result) for result in self._tonight.results.values()],
@@ -238,6 +241,7 @@ class _Run:
                 raise
             # A disk that is full must not keep the stage that frees some of it from running.
             _logger.error("the record was not written: %s", error)
+        return written
 
 
 def overall_status(results: Iterable[StageResult]) -> Status:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from warehouse import records
+from warehouse.build_inputs import read_inputs
+from warehouse.dbt_manifest import read_dbt_manifest
+from warehouse.errors import BuildError, ProjectError
 from warehouse.loads.load import load_sources
 from warehouse.nightly.tonight import Done, Tonight
+from warehouse.nightly.unchanged import is_same_project
+from warehouse.project import Project
+from warehouse.published import find_build, published_id
 from warehouse.stages import StageStatus
+
+_NONE = "no source declares a load"
 
 
 def load(tonight: Tonight) -> Done:
@@ -15,9 +24,11 @@ def load(tonight: Tonight) -> Done:
         LockedError: another load of one of the tables is running.
         BuildError: dbt cannot parse the project.
     """
+    if _declares_none(tonight.project):
+        return Done(message=_NONE, status=StageStatus.SKIPPED)
     result = load_sources(tonight.project, now=tonight.clock())
     if not result.tables:
-        return Done(message="no source declares a load", status=StageStatus.SKIPPED)
+        return Done(message=_NONE, status=StageStatus.SKIPPED)
     return Done(
         message=f"{result.row_count:,} new rows in {len(result.tables)} tables",
         findings=result.findings,
@@ -30,6 +41,19 @@ def load(tonight: Tonight) -> Done:
             ],
         },
     )
+
+
+def _declares_none(project: Project) -> bool:
+    """Whether the published build tells that no source declares a load: then dbt, which is slow, need not be asked."""
+    build_id = published_id(project)
+    record = records.read_record(project, build_id) if build_id is not None else None
+    if record is None or build_id is None or not is_same_project(record, read_inputs(project)):
+        return False
+    try:
+        manifest = read_dbt_manifest(find_build(project, build_id).dbt_manifest_path)
+    except (BuildError, ProjectError):
+        return False
+    return not any("load" in source.meta for source in manifest.sources.values())
 
 
 def check(tonight: Tonight) -> Done:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -52,6 +52,11 @@ class Tonight:
     """The run with the stages that are done, and what it comes to by them."""
     previous: Nightly | None
     """The run before, whether or not this one goes on from it."""
+
+
+def told_together(summaries: Iterable[str], errors: Iterable[str]) -> str:
+    """One line for all parts of a stage; below it, what stopped a part and takes more than a line."""
+    return "\n".join(["; ".join(summaries), *(error for error in errors if "\n" in error)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

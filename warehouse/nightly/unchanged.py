@@ -142,6 +142,11 @@ def _input_changes(record: Record, now: Mapping[str, str | None]) -> Iterator[st
         yield "environment variables that the project reads have changed"
 
 
+def is_same_project(record: Record, now: Mapping[str, str | None]) -> bool:
+    """Whether the build was made from the project's files and environment as they are now."""
+    return not any(_input_changes(record, now))
+
+
 def _source_changes(record: Record, manifest: DbtManifest, states: Sequence[SourceState]) -> Iterator[str]:
     before = {source["name"]: _hashes(source.get("files", ())) for source in record.details.get("sources", ())}
     after = {state.name: {file.path: file.sha256 for file in state.files} for state in states}
