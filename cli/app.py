@@ -26,6 +26,7 @@ from .commands import (
     nightly,
     projects,
     questions,
+    sources,
     stores,
     validate,
     versions,
@@ -79,6 +80,7 @@ def set_up(
 
 app.command("init", rich_help_panel=PROJECT)(projects.init)
 app.command("status", rich_help_panel=PROJECT)(projects.status)
+app.command("sources", rich_help_panel=BUILDS)(sources.sources)
 app.command("load", rich_help_panel=BUILDS)(loads.load)
 app.command("build", rich_help_panel=BUILDS, cls=builds.WaitingCommand)(builds.build)
 app.command("dev", rich_help_panel=BUILDS)(dev.dev)

@@ -31,7 +31,10 @@ ARROWS: dict[str, set[str]] = {
     "dbt_runner": {"errors", "sql", "project", "storage"},
     "object_store": {"errors", "project", "storage"},
     "dbt_tests": {"errors", "findings", "sql", "project", "storage", "engine", "dbt_runner"},
-    "sources": {"errors", "findings", "sql", "project", "storage", "engine", "dbt_manifest"},
+    "sources": {
+        *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
+        "dbt_runner",
+    },
     "template": {"errors", "storage"},
     "validation": {"errors", "findings", "sql", "project", "published", "storage", "engine"},
     "statistics": {"errors", "sql", "engine"},

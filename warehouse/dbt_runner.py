@@ -198,6 +198,24 @@ def run_build(
     return tuple(_node_result(run.node, run, rows=listener.rows.get(run.node.unique_id)) for run in results)
 
 
+def run_command(
+    project: Project, parsed: Parsed, words: Sequence[str], *, log_path: Path, place: Place
+) -> tuple[list[Any], str]:
+    """Runs any other command of dbt's; its results, dbt's own objects, and why there is none.
+
+    The database is closed again when it returns.
+    """
+    with _environment(project, place):
+        try:
+            outcome, errors = _invoke(
+                [*words, *_arguments(project, place, log_path=log_path)], manifest=parsed.manifest
+            )
+        finally:
+            _close_database()
+    results = getattr(outcome.result, "results", None)
+    return list(results or ()), "" if results is not None else _reason(outcome, errors)
+
+
 def broken_nodes(results: Sequence[NodeResult]) -> BuildError | None:
     """The error for models that dbt could not build; None when every one was built or skipped on purpose."""
     broken = [result for result in results if result.status in _BROKEN]

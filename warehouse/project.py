@@ -122,6 +122,11 @@ class Project:
         return self.state_path / "tmp"
 
     @property
+    def quarantine_path(self) -> Path:
+        """Files that a build must not read, with the reason."""
+        return self.state_path / "quarantine"
+
+    @property
     def expectations_path(self) -> Path:
         """One YAML suite per model."""
         return self.root / "expectations"
@@ -161,6 +166,8 @@ def read_settings(path: Path, environment: os._Environ[str] | dict[str, str]) ->
         problems.append(
             f"keep_builds must be 1 or more, not {values['keep_builds']}: the published build is one of them"
         )
+    if values.get("share_builds") and not values.get("store"):
+        problems.append('share_builds is true, and no store is set: add store = "s3://bucket/prefix"')
     problems += [
         f"{key} must be one of {', '.join(words)}, not {values[key]!r}"
         for key, words in _WORDS.items()

@@ -28,6 +28,8 @@ from warehouse.findings import Finding, Severity, is_critical
 from warehouse.project import Project
 from warehouse.published import BuildFiles, find_build, published_id
 from warehouse.records import Record, Status
+from warehouse.sources.inspection import inspect_sources
+from warehouse.sources.shapes import shape_document
 from warehouse.sources.states import SourceState, changed_while_reading, read_sources, sources_document
 from warehouse.validation import Suite, ValidationResult, as_record, load_suites, run_suites
 
@@ -74,7 +76,7 @@ def build_warehouse(
         options = {"select": list(select), "exclude": list(exclude), "full_refresh": full_refresh}
         record = replace(record, details={"options": options})
         records.write_record(project, record)
-        run = _Run(project, record, started, listener)
+        run = _Run(project, record, started, listener, now=now)
         try:
             return run.build(select=select, exclude=exclude, full_refresh=full_refresh)
         except WarehouseError as error:
@@ -88,12 +90,13 @@ def build_warehouse(
 class _Run:
     """One build on its way; `finish` writes its record."""
 
-    def __init__(self, project: Project, record: Record, started: float, listener: Listener) -> None:
+    def __init__(self, project: Project, record: Record, started: float, listener: Listener, *, now: datetime) -> None:
         self.project = project
         self.record = record
         self.files = BuildFiles(id=record.id, path=project.builds_path / record.id)
         self._started = started
         self._listener = listener
+        self._now = now
 
     def build(self, *, select: Sequence[str], exclude: Sequence[str], full_refresh: bool) -> Build:
         """The whole way, from parsing to the switch."""
@@ -106,7 +109,12 @@ class _Run:
         origin = self._origin(parsed, is_partial=bool(select or exclude), full_refresh=full_refresh)
         self._prepare(origin)
         manifest = read_dbt_manifest(self._target_path / "manifest.json")
+        self._listener.on_stage("looking at the sources")
+        inspection = inspect_sources(self.project, manifest.sources.values(), now=self._now, move=True)
+        if not inspection.may_build:
+            return self._stopped(origin, inspection.findings)
         source_states = read_sources(self.project, manifest.sources.values())
+        shapes = {source.name: shape_document(source.shape) for source in inspection.sources}
         self._listener.on_stage("building")
         nodes = dbt_runner.run_build(
             self.project,
@@ -119,13 +127,20 @@ class _Run:
         )
         self._keep_artifacts(origin)
         self.record = replace(
-            self.record, details={**self.record.details, **_facts(self.files, manifest, nodes, source_states, origin)}
+            self.record,
+            details={
+                **self.record.details,
+                **_facts(self.files, manifest, nodes, source_states, origin),
+                "source_shapes": shapes,
+            },
         )
         if error := dbt_runner.broken_nodes(nodes):
             raise error
         self._seal()
-        findings = findings_of_tests(self.project, self.files.database_path, nodes) + changed_while_reading(
-            self.project, source_states
+        findings = (
+            *inspection.findings,
+            *findings_of_tests(self.project, self.files.database_path, nodes),
+            *changed_while_reading(self.project, source_states),
         )
         validation = None if is_critical(findings) else self._validate(suites)
         findings += validation.findings if validation else (_not_validated(suites),) if suites else ()
@@ -144,6 +159,23 @@ class _Run:
             validation=validation,
             findings=findings,
             removed_builds=retention.remove_old_builds(self.project),
+            seconds=time.monotonic() - self._started,
+        )
+
+    def _stopped(self, origin: BuildFiles | None, findings: tuple[Finding, ...]) -> Build:
+        """The build that never began, since its sources must not be read."""
+        self.finish(Status.FAILED, findings=[asdict(finding) for finding in findings])
+        return Build(
+            id=self.files.id,
+            path=self.files.path,
+            status=Status.FAILED,
+            published=False,
+            started_from=origin.id if origin else None,
+            nodes=(),
+            sources=(),
+            validation=None,
+            findings=findings,
+            removed_builds=(),
             seconds=time.monotonic() - self._started,
         )
 

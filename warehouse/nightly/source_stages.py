@@ -11,6 +11,7 @@ from warehouse.nightly.tonight import Done, Tonight
 from warehouse.nightly.unchanged import is_same_project
 from warehouse.project import Project
 from warehouse.published import find_build, published_id
+from warehouse.sources.report import check_sources
 from warehouse.stages import StageStatus
 
 _NONE = "no source declares a load"
@@ -57,5 +58,21 @@ def _declares_none(project: Project) -> bool:
 
 
 def check(tonight: Tonight) -> Done:
-    """Looks at what the build will read: fresh, whole, of the shape that it had."""
-    return Done(message="sources are checked by the build itself", status=StageStatus.SKIPPED)
+    """Looks at what the build will read: fresh, whole, of the shape that it had.
+
+    Files that must not be read are moved away by the build itself, which looks again.
+
+    Raises:
+        ProjectError: `meta.checks` of a source cannot be used.
+        BuildError: dbt cannot parse the project, or ask how fresh the sources are.
+    """
+    report = check_sources(tonight.project, now=tonight.clock())
+    files = sum(len(source.files) for source in report.sources)
+    asked = sum(source.freshness is not None for source in report.sources)
+    troubled = sum(bool(source.findings) for source in report.sources)
+    found = f"{troubled} with findings" if troubled else "nothing wrong"
+    return Done(
+        message=f"{len(report.sources)} sources, {files:,} files, {asked} asked how fresh they are: {found}",
+        findings=report.findings,
+        details={"source_count": len(report.sources), "file_count": files},
+    )

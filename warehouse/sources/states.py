@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from warehouse.engine.local import LocalEngine
 from warehouse.errors import QueryError
 from warehouse.findings import Finding, Severity
 from warehouse.project import Project
+from warehouse.sources.locations import parse_location
 from warehouse.sql import Query, Step
 
 COUNTED_BYTES = 1 << 30
@@ -88,16 +88,16 @@ def _is_changed(path: Path, file: SourceFile) -> bool:
 def _state(
     project: Project, source: Source, engine: LocalEngine, known: Mapping[str, list[Any]], fresh: dict[str, list[Any]]
 ) -> SourceState:
-    paths = _files(project, source.external_location or "", engine)
+    location = parse_location(source.external_location or "")
+    paths = [path for path in matched_paths(project, location.patterns, engine) if path.is_file()]
     files = tuple(_file(project, path, known, fresh) for path in paths)
     is_cheap = all(".parquet" in path.name for path in paths) or sum(file.bytes for file in files) <= COUNTED_BYTES
     rows = _row_count(source.external_location, engine) if files and is_cheap and source.external_location else None
     return SourceState(name=f"{source.source_name}.{source.name}", files=files, row_count=rows)
 
 
-def _files(project: Project, location: str, engine: LocalEngine) -> list[Path]:
-    """Local files that the location's patterns match; the location is a path, or a call with paths in quotes."""
-    patterns = [text.replace("''", "'") for text in re.findall(r"'((?:[^']|'')*)'", location)] or [location]
+def matched_paths(project: Project, patterns: Iterable[str], engine: LocalEngine) -> tuple[Path, ...]:
+    """Local paths that these patterns match, sorted; those of object stores are passed over."""
     found: set[Path] = set()
     for pattern in patterns:
         if not pattern or "://" in pattern:
@@ -108,8 +108,17 @@ def _files(project: Project, location: str, engine: LocalEngine) -> list[Path]:
             rows = engine.rows(Query.of(Step("file", "select file from glob($pattern)"), pattern=absolute))
         except QueryError:
             continue
-        found.update(path for row in rows if (path := Path(row["file"])).is_file())
-    return sorted(found)
+        found.update(Path(row["file"]) for row in rows)
+    return tuple(sorted(found))
+
+
+def remember_hashes(project: Project, fresh: Mapping[str, list[Any]]) -> None:
+    """Keeps checksums that were computed elsewhere: size, time in nanoseconds and SHA-256 by path."""
+    path = project.warehouse_path / "source_hashes.json"
+    known = _read_cache(path)
+    merged = {**known, **fresh}
+    if merged != known:
+        storage.write_json(path, merged)
 
 
 def _row_count(location: str, engine: LocalEngine) -> int | None:
