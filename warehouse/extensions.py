@@ -7,6 +7,7 @@ looks for extensions in a folder of its own shape, so such a folder is made of l
 from __future__ import annotations
 
 import os
+import re
 import sys
 import uuid
 from contextlib import suppress
@@ -60,7 +61,18 @@ def missing_extension(name: str, *, purpose: str) -> MissingExtraError:
     )
 
 
+def named_extension(message: str) -> str | None:
+    """The extension that DuckDB's error says is missing; None when it says something else."""
+    match = _MISSING.search(message)
+    name = next(filter(None, match.groups()), "").rpartition("/")[2] if match else ""
+    return name if name in EXTRAS else None
+
+
 _SUFFIX = ".duckdb_extension"
+_MISSING = re.compile(
+    r"""requires the extension "?(\w+)"? to be loaded|Extension "([^"]+)\.duckdb_extension" not found|"""
+    r"""exists in the "?(\w+)"? extension|installing and loading the (\w+) extension|INSTALL '?(\w+)""",
+)
 
 
 def _packaged(name: str, duckdb_version: str) -> Path | None:

@@ -83,6 +83,18 @@ def build(
         _print_build(project, result)
     if not result.published:
         raise typer.Exit(1)
+    _share(project, result.id, quiet=as_json)
+
+
+def _share(project: Project, build_id: str, *, quiet: bool = False) -> None:
+    """Pushes what was published, when the settings say so."""
+    if not project.settings.share_builds:
+        return
+    from warehouse.build_sharing import share_published
+
+    shared = share_published(project, now=datetime.now(UTC), build_id=build_id)
+    if shared is not None and not quiet:
+        console.print_line(f"shared in {shared.url}: {console.size_text(shared.sent_bytes)} sent")
 
 
 def _print_build(project: Project, result: Build) -> None:
@@ -147,8 +159,10 @@ def publish(
     """
     from warehouse.builds import publish
 
-    publish(Project.find(context.obj), build_id)
+    project = Project.find(context.obj)
+    publish(project, build_id)
     console.print_line(f"published build {build_id}", style="green")
+    _share(project, build_id)
 
 
 def rollback(
@@ -163,5 +177,7 @@ def rollback(
     """
     from warehouse.builds import roll_back
 
-    before, after = roll_back(Project.find(context.obj), now=datetime.now(UTC), build_id=build_id)
+    project = Project.find(context.obj)
+    before, after = roll_back(project, now=datetime.now(UTC), build_id=build_id)
     console.print_line(f"published build {after} again (was {before})", style="green")
+    _share(project, after)

@@ -39,7 +39,7 @@ def passed(project: Project, build_id: str) -> None:
     )
 
 
-def reader(path: Path, *) -> subprocess.Popen[str]:
+def reader(path: Path) -> subprocess.Popen[str]:
     process = subprocess.Popen(
         [
             sys.executable,

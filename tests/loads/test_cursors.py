@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from warehouse.errors import LoadError
 from warehouse.loads.specs import Kind
 
@@ -22,7 +23,8 @@ OLD = "'2026-01-01 12:00:00+00'"
 def orders(shop_db: Any, declare: Callable[..., Any]) -> Any:
     shop_db.execute(ORDERS)
     shop_db.execute(
-        f"insert into orders select i, 'c' || i, i, timestamptz {OLD} + i * interval '1 day' from generate_series(1, 5) i"
+        f"insert into orders select i, 'c' || i, i, timestamptz {OLD} + i * interval '1 day' "
+        "from generate_series(1, 5) i"
     )
     return declare(kind=Kind.POSTGRES, cursor="updated_at", key=("id",))
 

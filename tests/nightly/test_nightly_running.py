@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -103,6 +104,7 @@ def project(after_first_night: Path, monkeypatch: pytest.MonkeyPatch) -> Project
 def restore(root: Path) -> None:
     shutil.rmtree(root)
     shutil.copytree(root.with_name("kept"), root, symlinks=True)
+    os.chdir(root)  # the working directory was in the folder that is gone
 
 
 def test_the_record_says_what_every_stage_did(project: Project) -> None:
@@ -252,13 +254,16 @@ def test_what_nobody_foresaw_is_one_stage_s_error(project: Project, monkeypatch:
     from warehouse.nightly import running
 
     def broken(_: object) -> None:
-        raise RuntimeError("a bug\nwith more lines")
+        raise RuntimeError("a bug with planted-secret\nand more lines")
 
+    monkeypatch.setenv("DB_PASSWORD", "planted-secret")
     monkeypatch.setitem(running.WORK, StageName.DRIFT, broken)  # type: ignore[misc]
 
     result = night(project, day=1)
 
-    assert stage(result, "drift").message == "unexpected RuntimeError: a bug"
+    assert stage(result, "drift").message == "unexpected RuntimeError: a bug with ***"
+    record = (project.runs_path / f"{result.id}.json").read_text()
+    assert "planted-secret" not in record
     assert ends(result)["retention"] == "passed"
     assert result.status is Status.ERROR
 

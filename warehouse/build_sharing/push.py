@@ -15,7 +15,7 @@ from warehouse.build_sharing.describing import OpenBuild, open_build
 from warehouse.build_sharing.fetching import INDEX_NAME
 from warehouse.build_sharing.layout import SharedBuild, chunk_key, chunks_folder, index_key, read_index
 from warehouse.build_sharing.pointer import Pointer, change_pointer, read_pointer, seconds_since
-from warehouse.errors import StorageError, StoreError
+from warehouse.errors import StorageError, StoreError, WarehouseError
 from warehouse.object_store import Store, project_store
 from warehouse.project import Project
 from warehouse.published import find_build
@@ -119,6 +119,22 @@ def push_build(
         byte_count=build.byte_count,
         sent_bytes=sent,
     )
+
+
+def share_published(project: Project, *, now: datetime, build_id: str | None = None) -> BuildPush | None:
+    """Pushes what was just published, when `share_builds` is set; None when it is not.
+
+    Raises:
+        StoreError: it is published here and not shared; the message says what to do.
+    """
+    if not project.settings.share_builds:
+        return None
+    try:
+        return push_build(project, now=now, build_id=build_id)
+    except WarehouseError as error:
+        raise StoreError(
+            f"build {build_id or ''} is published here, but not shared: {error}\n  share it with: warehouse push"
+        ) from error
 
 
 def _check_order(

@@ -138,12 +138,16 @@ def export_dataset(
         return result
 
 
+LOCK_SECONDS = 5.0
+
+
 @contextmanager
 def _reading(project: Project, files: BuildFiles, folder: Path, *, dry_run: bool) -> Iterator[LocalEngine]:
     """An engine on the build, with the dataset locked and the leftovers of dead exports removed."""
     # NOTE: a spill folder of our own, since two processes that share one overwrite each other's files.
     spill = project.temporary_path / f"export-{uuid.uuid4().hex}"
-    with storage.lock(folder / ".lock", purpose=f"an export of {folder.name}"):
+    # A tag or a clean-up holds the lock for a moment, which is no reason to fail.
+    with storage.lock(folder / ".lock", purpose=f"an export of {folder.name}", timeout=LOCK_SECONDS):
         with writing(spill):
             # DuckDB makes the folder itself when it first spills, but not the one above it.
             spill.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from warehouse.errors import LoadError, suggestion
-from warehouse.extensions import missing_extension
+from warehouse.extensions import missing_extension, named_extension
 from warehouse.loads.specs import Kind, LoadSpec
 from warehouse.scrubbing import MASK, secrets_of
 from warehouse.sql import identifier, literal
@@ -67,7 +67,8 @@ class Database:
         """What to read from, for every row: text to stand behind `from`."""
         spec = self._spec
         if spec.query is not None:
-            return self._on_server(f"{spec.query}\n")  # it may end in a comment
+            # It may end in a comment.
+            return self._on_server(f"select * from ({spec.query}\n) as asked")
         return ".".join(identifier(part) for part in ("src", *_table_parts(spec.table or "")))
 
     def rows_where(self, condition: Condition) -> str:
@@ -159,12 +160,14 @@ def clear_errors(spec: LoadSpec, environment: Mapping[str, str] = os.environ) ->
             f"{_reason(error, spec, environment)}\n  raise WAREHOUSE_MEMORY_LIMIT, or free disk space below var/tmp"
         ) from None
     except duckdb.Error as error:
+        if (name := named_extension(str(error))) is not None:
+            raise missing_extension(name, purpose=f"a load from {spec.kind.value}") from None
         # NOTE: without its cause, whose text may hold the password.
         raise LoadError(_reason(error, spec, environment)) from None
 
 
 def _reason(error: BaseException, spec: LoadSpec, environment: Mapping[str, str]) -> str:
-    if _MALFORMED.search(str(error)):
+    if spec.kind.is_database and _MALFORMED.search(str(error)):
         # What the driver quotes of it may be the password.
         return f"the connection string in {spec.connection} is not one that {spec.kind.value} understands"
     text = scrubbed(str(error), spec.connection, environment)

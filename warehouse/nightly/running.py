@@ -7,6 +7,7 @@ resume, goes on from there. What is published or exported is switched in one ren
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -27,6 +28,7 @@ from warehouse.nightly.stages import BLOCKED_BY, RULES, blocking, chosen_stages
 from warehouse.nightly.tonight import Done, Listener, Options, Tonight
 from warehouse.project import Project
 from warehouse.records import Record, Status
+from warehouse.scrubbing import secrets_of
 from warehouse.stages import Nightly, StageName, StageResult, StageStatus
 
 WORK: Mapping[StageName, Callable[[Tonight], Done]] = {
@@ -257,11 +259,13 @@ def _done(name: StageName, tonight: Tonight) -> Done:
     try:
         return WORK[name](tonight)
     except WarehouseError as error:
-        return Done(message=str(error), status=StageStatus.ERROR)
+        message = str(error)
     except Exception as error:
         _logger.exception("%s stopped in a way that nobody foresaw", name.value)
-        first = (str(error).splitlines() or [""])[0]
-        return Done(message=f"unexpected {type(error).__name__}: {first}", status=StageStatus.ERROR)
+        message = f"unexpected {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+    # What another library says of a connection may hold its password.
+    secrets = secrets_of(os.environ, also=tonight.project.settings.notify_urls_from.split())
+    return Done(message=secrets.scrub(message), status=StageStatus.ERROR)
 
 
 def _log(result: StageResult) -> None:

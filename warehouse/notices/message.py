@@ -11,7 +11,7 @@ from warehouse.findings import Severity
 from warehouse.project import Project
 from warehouse.reports import nightly_words as words
 from warehouse.reports.html import visible
-from warehouse.stages import Nightly, StageStatus
+from warehouse.stages import Nightly
 
 MOST_FINDINGS = 8
 JOINER = "\N{WORD JOINER}"
@@ -36,7 +36,7 @@ def message_of(project: Project, nightly: Nightly, *, report_path: Path | None =
     if bad:
         lines += ["", "Stages that did not pass:"]
         lines += [f"- {words.TITLES[stage.name]} ({stage.status.value}): {_safe(stage.message, 300)}" for stage in bad]
-        skipped = [stage for stage in nightly.stages if stage.status is StageStatus.SKIPPED and stage.message]
+        skipped = [stage for stage in nightly.stages if words.is_blocked(stage)]
         lines += [f"- {words.TITLES[stage.name]} (skipped): {_safe(stage.message, 300)}" for stage in skipped]
     told = [finding for finding in words.by_severity(nightly.findings) if finding.severity is not Severity.INFO]
     if told:

@@ -1,0 +1,29 @@
+{#-
+  The latest row per key of a source that is loaded incrementally: a `from` item of its own. Rows arrive in batches whose
+  names sort, so of two with the same cursor the one of the later batch counts.
+-#}
+
+{% macro latest_rows(relation, key, cursor) -%}
+    {{ return(adapter.dispatch('latest_rows')(relation, key, cursor)) }}
+{%- endmacro %}
+
+
+{% macro default__latest_rows(relation, key, cursor) -%}
+    {{ exceptions.raise_compiler_error(
+        "latest_rows knows no batches on " ~ target.type ~ "; write " ~ target.type
+        ~ "__latest_rows next to macros/latest_rows.sql"
+    ) }}
+{%- endmacro %}
+
+
+{% macro duckdb__latest_rows(relation, key, cursor) -%}
+    {%- set keys = [key] if key is string else key -%}
+    (
+        select *
+        from {{ relation }}
+        qualify row_number() over (
+            partition by {{ keys | join(', ') }}
+            order by {{ cursor }} desc nulls last, filename desc
+        ) = 1
+    )
+{%- endmacro %}
