@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from warehouse.builds import Listener
-    from warehouse.dbt_runner import NodeProgress
+    from warehouse.dbt_results import NodeProgress
     from warehouse.findings import Finding
     from warehouse.nightly.tonight import Listener as NightListener
 

@@ -28,9 +28,10 @@ ARROWS: dict[str, set[str]] = {
     "engine": {"errors", "sql", "storage"},
     "records": {"errors", "project", "published", "storage"},
     "dbt_manifest": {"errors", "project", "storage"},
-    "dbt_runner": {"errors", "sql", "project", "storage"},
+    "dbt_results": {"errors"},
+    "dbt_runner": {"errors", "sql", "project", "storage", "dbt_results"},
     "object_store": {"errors", "project", "storage"},
-    "dbt_tests": {"errors", "findings", "sql", "project", "storage", "engine", "dbt_runner"},
+    "dbt_tests": {"errors", "findings", "sql", "project", "storage", "engine", "dbt_results"},
     "sources": {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
         "dbt_runner",
@@ -81,8 +82,9 @@ ARROWS: dict[str, set[str]] = {
         *("build_inputs", "dbt_code"),
     },
     "builds": {
-        *("errors", "findings", "project", "published", "storage", "records", "dbt_manifest", "dbt_runner", "sql"),
-        *("dbt_tests", "sources", "retention", "validation", "queues", "logs", "lineage", "build_inputs"),
+        *("errors", "findings", "sql", "project", "published", "storage", "records", "queues", "logs", "lineage"),
+        *("dbt_manifest", "dbt_results", "dbt_runner", "dbt_tests", "build_inputs", "sources", "retention"),
+        "validation",
     },
 }
 OWNERS = {

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,50 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from warehouse import storage
-from warehouse.errors import BuildError, problem_list
+from warehouse.dbt_results import NodeProgress, NodeResult, clean, materialization, node_result
+from warehouse.errors import BuildError
 from warehouse.project import Project
 from warehouse.sql import Relation, literal
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
 
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _BUILT_TYPES = ("model", "seed", "snapshot", "test", "unit_test")
-_BROKEN = ("error", "runtime error", "partial success")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeResult:
-    """What dbt did with one model, test, seed or snapshot."""
-
-    unique_id: str
-    name: str
-    resource_type: str
-    """`model`, `seed`, `snapshot`, `test`, `unit_test`, ..."""
-    tested: str
-    """The model that a test is about; empty for what is no test, and for a test of several."""
-    materialized: str
-    status: str
-    """dbt's word: `success`, `pass`, `warn`, `fail`, `error`, `skipped`, ..."""
-    seconds: float
-    message: str
-    failures: int | None
-    """Rows that a test returned."""
-    rows: int | None
-    """Rows of the table; None for what is not one."""
-    path: str
-    """The file that defines it, relative to the project."""
-    compiled_path: str
-    """The SQL that dbt made of it, relative to the project; empty when it made none."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeProgress:
-    """One node has finished; `done` of `total` are through. `node` lacks message and failures."""
-
-    node: NodeResult
-    done: int
-    total: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +159,7 @@ def run_build(
             f"nothing to build: the selection {' '.join(select) or '(everything)'} matches no model\n"
             "  list what can be selected with: dbt ls"
         )
-    return tuple(_node_result(run.node, run, rows=listener.rows.get(run.node.unique_id)) for run in results)
+    return tuple(node_result(run.node, run, rows=listener.rows.get(run.node.unique_id)) for run in results)
 
 
 def run_command(
@@ -216,21 +180,6 @@ def run_command(
     return list(results or ()), "" if results is not None else _reason(outcome, errors)
 
 
-def broken_nodes(results: Sequence[NodeResult]) -> BuildError | None:
-    """The error for models that dbt could not build; None when every one was built or skipped on purpose."""
-    broken = [result for result in results if result.status in _BROKEN]
-    if not broken:
-        return None
-    skipped = sum(result.status == "skipped" for result in results)
-    problems = [f"{_title(result)} ({result.path})\n{_clean(result.message)}" for result in broken]
-    advice = f"\n  {skipped} that depend on it were skipped" if skipped else ""
-    return BuildError(problem_list(f"dbt could not build {len(broken)} of {len(results)} nodes:", problems) + advice)
-
-
-def _title(result: NodeResult) -> str:
-    return f"{result.resource_type} {result.name}" + (f" of model {result.tested}" if result.tested else "")
-
-
 class _Listener:
     """Receives dbt's events, from its worker threads, and counts finished nodes."""
 
@@ -247,7 +196,7 @@ class _Listener:
         node = self._manifest.nodes.get(info.unique_id) or self._manifest.unit_tests.get(info.unique_id)
         if node is None:
             return
-        is_table = _materialization(node) in ("table", "incremental", "seed", "snapshot")
+        is_table = materialization(node) in ("table", "incremental", "seed", "snapshot")
         rows = _table_rows(node) if is_table else None
         if rows is not None:
             self.rows[info.unique_id] = rows
@@ -255,7 +204,7 @@ class _Listener:
         seconds = float(event.data.execution_time)
         # A unit test's node has no status yet when its event comes.
         status = info.node_status if info.node_status not in ("", "None") else str(event.data.status).lower()
-        result = _node_result(node, None, status=status, seconds=seconds, rows=rows)
+        result = node_result(node, None, status=status, seconds=seconds, rows=rows)
         # dbt calls the number of nodes by two names.
         total = int(getattr(event.data, "total", 0) or getattr(event.data, "num_models", 0))
         try:
@@ -284,29 +233,6 @@ def _table_rows(node: Any) -> int | None:
     return int(row[0]) if row else None
 
 
-def _materialization(node: Any) -> str:
-    return str(getattr(node.config, "materialized", "") or "")  # a unit test has none
-
-
-def _node_result(
-    node: Any, run: Any | None, *, rows: int | None, status: str | None = None, seconds: float | None = None
-) -> NodeResult:
-    return NodeResult(
-        unique_id=node.unique_id,
-        name=node.name,
-        resource_type=str(node.resource_type.value),
-        tested=str(getattr(node, "model", None) or (getattr(node, "attached_node", None) or "").rpartition(".")[2]),
-        materialized=_materialization(node),
-        status=status or str(getattr(run.status, "value", run.status) if run else ""),
-        seconds=round(seconds if seconds is not None else (run.execution_time if run else 0.0), 3),
-        message=_clean(str(run.message or "")) if run else "",
-        failures=run.failures if run else None,
-        rows=rows,
-        path=node.original_file_path,
-        compiled_path=str(getattr(node, "compiled_path", None) or ""),
-    )
-
-
 def _invoke(
     arguments: list[str], *, manifest: Any = None, on_event: Callable[[Any], None] = lambda _: None
 ) -> tuple[dbtRunnerResult, list[str]]:
@@ -317,7 +243,7 @@ def _invoke(
 
     def receive(event: Any) -> None:
         if event.info.level == "error":
-            errors.append(_clean(event.info.msg))
+            errors.append(clean(event.info.msg))
         on_event(event)
 
     outcome = dbtRunner(manifest=manifest, callbacks=[receive]).invoke(arguments)
@@ -400,10 +326,6 @@ def _check_profile_folder(project: Project) -> None:
 
 def _reason(outcome: dbtRunnerResult, errors: Sequence[str]) -> str:
     """The explanation dbt gives; the same text often comes as exception and as event."""
-    texts = [_clean(str(outcome.exception))] if outcome.exception else []
+    texts = [clean(str(outcome.exception))] if outcome.exception else []
     texts += [error for error in errors if error and not any(error in text or text in error for text in texts)]
     return "\n".join(f"  {line}" for text in texts or ["no reason given"] for line in text.splitlines() if line.strip())
-
-
-def _clean(text: str) -> str:
-    return _ANSI.sub("", text).strip()

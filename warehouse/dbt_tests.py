@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from warehouse import storage
-from warehouse.dbt_runner import NodeResult
+from warehouse.dbt_results import NodeResult
 from warehouse.engine.local import LocalEngine
 from warehouse.errors import QueryError
 from warehouse.findings import Finding, Severity

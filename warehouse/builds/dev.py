@@ -19,7 +19,8 @@ from warehouse import dbt_runner, storage
 from warehouse.builds.dev_inputs import PUBLISHED_PATH, write_profile, write_state
 from warehouse.builds.result import Listener
 from warehouse.dbt_manifest import DbtManifest, Model, read_dbt_manifest
-from warehouse.dbt_runner import NodeResult, Place
+from warehouse.dbt_results import NodeResult, broken_nodes
+from warehouse.dbt_runner import Place
 from warehouse.dbt_tests import findings_of_tests
 from warehouse.errors import BuildError, problem_list
 from warehouse.findings import Finding, is_critical
@@ -183,7 +184,7 @@ class _DevRun:
                 full_refresh=full_refresh,
                 on_node=self._listener.on_node,
             )
-            if error := dbt_runner.broken_nodes(nodes):
+            if error := broken_nodes(nodes):
                 raise error
             self._switch(now)
             result = self._check(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from warehouse.dbt_runner import NodeProgress, NodeResult
+from warehouse.dbt_results import NodeProgress, NodeResult
 from warehouse.findings import Finding
 from warehouse.records import Status
 from warehouse.sources.states import SourceState

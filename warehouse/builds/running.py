@@ -21,7 +21,8 @@ from warehouse.build_inputs import read_inputs
 from warehouse.builds.publication import publish
 from warehouse.builds.result import Build, Listener
 from warehouse.dbt_manifest import DbtManifest, carry_compiled_code, read_dbt_manifest
-from warehouse.dbt_runner import NodeResult, Parsed
+from warehouse.dbt_results import NodeResult, broken_nodes
+from warehouse.dbt_runner import Parsed
 from warehouse.dbt_tests import findings_of_tests
 from warehouse.errors import BuildError, WarehouseError
 from warehouse.findings import Finding, Severity, is_critical
@@ -134,7 +135,7 @@ class _Run:
                 "source_shapes": shapes,
             },
         )
-        if error := dbt_runner.broken_nodes(nodes):
+        if error := broken_nodes(nodes):
             raise error
         self._seal()
         findings = (
