@@ -1,5 +1,5 @@
 """`python -m warehouse.cli`: the command without its script, for an environment whose `bin` is not on the path."""
 
-from warehouse.cli.app import main
+from .app import main
 
 main()
