@@ -23,6 +23,7 @@ from warehouse.records import Status
 from warehouse.sources.inspection import Inspection, inspect_sources
 from warehouse.sources.quarantine import quarantined, release
 from warehouse.sources.report import check_sources, read_source_report
+from warehouse.sources.rules import Trouble
 from warehouse.sources.shapes import shape_document
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -180,6 +181,13 @@ def test_nothing_is_moved_by_a_mere_look_nor_when_the_build_stops_anyway(project
     assert (folder / "1.csv").exists()
 
 
+def test_a_good_file_does_not_answer_for_the_ragged_one_before_it(project: Project, folder: Path) -> None:
+    (folder / "1.csv").write_text("id,b\n1\n")
+    (folder / "2.csv").write_text("id,b\n1,2\n")
+    found = look(project)
+    assert [file.troubles for file in found.sources[0].files] == [(Trouble.RAGGED,), ()]
+
+
 def test_a_file_does_not_come_back_over_another(project: Project, folder: Path) -> None:
     (folder / "1.csv").write_text("")
     (folder / "2.csv").write_text("id\n1\n")
@@ -198,14 +206,24 @@ def test_what_is_accepted_is_not_told(project: Project, folder: Path) -> None:
     assert look(project, duplicate="accept").findings == ()
 
 
-def test_a_pipe_a_folder_and_a_link_are_named_and_never_opened(project: Project, folder: Path, tmp_path: Path) -> None:
+def test_a_link_out_of_the_project_is_named(project: Project, folder: Path, tmp_path: Path) -> None:
     (folder / "1.csv").write_text("id\n1\n")
-    os.mkfifo(folder / "pipe.csv")
     outside = tmp_path / "outside.csv"
     outside.write_text("id\n2\n")
     (folder / "link.csv").symlink_to(outside)
-    found = look(project)
-    assert set(troubles(found)) == {("no_file", "stop"), ("link", "warn")}
+    (folder / "inside.csv").symlink_to(folder / "1.csv")
+    assert set(troubles(look(project))) == {("link", "warn"), ("duplicate", "warn")}
+
+
+def test_a_pipe_is_named_and_never_opened(project: Project, folder: Path) -> None:
+    (folder / "1.csv").write_text("id\n1\n")
+    os.mkfifo(folder / "pipe.csv")
+    (folder / "folder.csv").mkdir()
+    # The build's own patterns pass over pipes and folders; by its name a pipe would be waited for without end.
+    assert look(project).findings == ()
+    found = look(project, location="drops/pipe.csv")
+    assert troubles(found) == [("no_file", "stop")]
+    assert "drops/pipe.csv is no file" in found.findings[0].message
 
 
 def test_files_with_hostile_names_are_read_as_what_they_are(project: Project, folder: Path) -> None:

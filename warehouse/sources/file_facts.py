@@ -24,6 +24,7 @@ DELIMITERS = ",;\t|"
 SHOWN_REJECTS = 3
 _PASSED_ON = ("compression", "max_line_size", "maximum_line_size", "comment", "skip", "strict_mode", "new_line")
 _OWN_NAMES = re.compile(r"column\d+")
+_REJECTS, _SCANS = "rejected_rows", "rejected_scans"
 _UTF8 = ("", "utf-8", "utf8")
 
 
@@ -43,7 +44,7 @@ class FileFacts:
 
     sha256: str
     columns: tuple[tuple[str, str], ...]
-    """Name and type as the build reads them; empty when it cannot."""
+    """Name and type as the build reads them; empty when it cannot, or when they are not those that the file has."""
     row_count: int | None
     ends_line: bool | None
     """Whether text ends with the end of a line; None for what is no text."""
@@ -70,7 +71,8 @@ def read_file(engine: Engine, path: Path, location: Location) -> FileFacts:
         try:
             columns = _columns(engine, path, location)
             if location.reader is Reader.CSV:
-                row_count, faults = _strict_read(engine, path, location, found.text, [name for name, _ in columns])
+                row_count, faults, is_misread = _strict_read(engine, path, location, found.text, columns)
+                columns = () if is_misread else columns
             else:
                 row_count = _row_count(engine, path, location)
         except QueryError as error:
@@ -195,20 +197,28 @@ def delimiter_of(text: TextFacts, location: Location, names: Sequence[str]) -> s
 
 
 def _strict_read(
-    engine: Engine, path: Path, location: Location, text: TextFacts | None, names: Sequence[str]
-) -> tuple[int | None, list[Fault]]:
-    """Rows of a text file, and its faults, from one strict pass with the delimiter and header that it really has."""
+    engine: Engine, path: Path, location: Location, text: TextFacts | None, columns: Sequence[tuple[str, str]]
+) -> tuple[int | None, list[Fault], bool]:
+    """Rows of a text file, and its faults, from one strict pass with the delimiter and header that it really has.
+
+    And whether the build would read other columns than these: then what it reads tells nothing of the source's shape.
+    """
+    names = [name for name, _ in columns]
     tolerant = any(location.is_set(option) for option in ("ignore_errors", "null_padding", "store_rejects"))
     delimiter = delimiter_of(text, location, names) if text is not None else location.option("delim", "sep") or ""
     if tolerant or text is None or len(delimiter) != 1 or location.option("columns", "names") is not None:
         # The project says how such rows are to be read, or the archive is one that only DuckDB reads.
-        return _projected_count(engine, path, location, names), []
+        return _projected_count(engine, path, location, names), [], False
     header = header_of(text, location, delimiter=delimiter)
     faults = _header_faults(header, names, delimiter)
+    is_misread = any(fault.trouble is Trouble.DIALECT for fault in faults)
     width = len(header) if header is not None and not _is_headerless(header, names) else len(names)
     query, rejects = strict_read_sql(
         str(path), location, delimiter=delimiter, width=width, has_header=header is not None and width == len(header)
     )
+    for table in (_REJECTS, _SCANS):
+        # DuckDB adds to what it finds there, so that a good file would answer for the one before it.
+        engine.rows(Query.of(Step("dropped", f"drop table if exists {identifier(table)}")))
     count = int(engine.rows(query)[0]["n"])
     rejected = engine.rows(rejects)
     if rejected:
@@ -216,7 +226,7 @@ def _strict_read(
         # Such rows are also why the build would read other columns.
         faults = [fault for fault in faults if fault.trouble is not Trouble.DIALECT]
         faults.append(_ragged(rejected, total, width, text))
-    return count, faults
+    return count, faults, is_misread
 
 
 def strict_read_sql(
@@ -234,7 +244,7 @@ def strict_read_sql(
         f"read_csv({literal(exact)}, auto_detect = false, delim = {literal(delimiter)}, quote = {literal(quote)}, "
         f"escape = {literal(escape)}, header = {str(has_header).lower()}, columns = {{{columns}}}, "
         f"{f'encoding = {literal(encoding)}, ' if encoding else ''}"
-        f"store_rejects = true, rejects_table = 'rejected_rows', rejects_scan = 'rejected_scans'{passed})"
+        f"store_rejects = true, rejects_table = {literal(_REJECTS)}, rejects_scan = {literal(_SCANS)}{passed})"
     )
     shown = Query.of(
         Step(
@@ -245,8 +255,7 @@ def strict_read_sql(
                 any_value(error_type::varchar) as reason,
                 any_value(error_message) as message,
                 count(*) over () as total,
-            from {identifier("rejected_rows")}
-            where scan_id = (select max(scan_id) from {identifier("rejected_scans")})
+            from {identifier(_REJECTS)}
             group by line
             order by line
             limit {SHOWN_REJECTS}
