@@ -120,22 +120,25 @@ def test_stdin_is_read_and_a_pipe_may_end_early() -> None:
     assert (head.returncode, head.stdout, head.stderr) == (0, b"i,m\r\n", b"")
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system tells no process its own peak")
 def test_millions_of_rows_pass_in_bounded_memory() -> None:
+    # NOTE: not `ru_maxrss`, which a process inherits from the one that started it: pytest itself may be large by now.
     script = (
-        "import resource, sys\nfrom warehouse.cli.app import main\n"
+        "import pathlib, sys\nfrom warehouse.cli.app import main\n"
         "sys.argv = ['warehouse', 'sql', 'select i, md5(i::varchar) as m, i * 1.5 as x from range(4000000) t(i)',"
         " '--format', 'csv']\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "sys.stderr.write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024))"
+        "status = pathlib.Path('/proc/self/status').read_text()\n"
+        "sys.stderr.write(status.partition('VmHWM:')[2].split()[0])"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         assert child.stdout is not None
         assert child.stderr is not None
         size = sum(len(piece) for piece in iter(lambda: child.stdout.read(1 << 20), b""))  # type: ignore[union-attr]
-        peak = int(child.stderr.read())
+        peak_kb = int(child.stderr.read())
 
     assert size > 200_000_000
-    assert peak < 450, f"{peak} MB"
+    assert peak_kb < 200_000, f"{peak_kb:,} kB"
 
 
 @pytest.mark.parametrize(
@@ -207,36 +210,38 @@ def shell(fake: Fake, tmp_path: Path) -> Iterator[pexpect.spawn]:
 
 def test_the_shell_answers_stops_and_leaves(shell: pexpect.spawn, tmp_path: Path) -> None:
     shell.expect("build 20261123T000001Z, read-only")
-    shell.expect("sql> ")
+    shell.expect("sql>")
     shell.send("select count(*)\r")
-    shell.expect(r"\.\.\.> ")
+    shell.expect(r"\.\.\.>")
     shell.send("from examples;\r")
     shell.expect("250")
     shell.expect("1 row")
-    shell.expect("sql> ")
+    shell.expect("sql>")
     shell.send("select nope from examples;\r")
     shell.expect('Referenced column "nope" not found')
-    shell.expect("sql> ")
+    shell.expect("sql>")
     shell.send(".tables exam\r")
     shell.expect("examples")
     shell.expect("1 row")
-    shell.expect("sql> ")
+    shell.expect("sql>")
     shell.send(".schema examples\r")
     shell.expect("Long One")
-    shell.expect("sql> ")
+    shell.expect("sql>")
     shell.send(".wrong\r")
     shell.expect("is no command here")
-    shell.expect("sql> ")
+    shell.expect("sql>")
     shell.send(f"{SLOW};\r")
     shell.expect("t\\(i\\);")
-    pexpect.run("sleep 1")
+    pexpect.run("sleep 0.5")
     shell.sendintr()
     shell.expect("interrupted")
-    shell.expect("sql> ")
-    shell.send('select 40 + 2 as answer, "Long One" from exa\t where id = 0;\r')
+    shell.expect("sql>")
+    shell.send('select 40 + 2 as answer, "Long One", "Long One" from exa\t')
+    shell.expect("mples")
+    shell.send(" where id = 0;\r")
     shell.expect("-- row 1 ---")
     shell.expect("answer  42")
-    shell.expect("sql> ")
+    shell.expect("sql>")
     shell.sendeof()
     shell.expect(pexpect.EOF)
     shell.wait()

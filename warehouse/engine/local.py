@@ -69,7 +69,8 @@ class LocalEngine:
         except duckdb.Error as error:
             raise QueryError(str(error), step=query.name, statement=query.text) from error
         except RuntimeError as error:
-            # DuckDB 2 reports Ctrl-C so; 1.5 raises what Python does.
             if "interrupted" in str(error).lower():
+                # Ctrl-C. DuckDB goes on computing, and the next statement would wait for this one.
+                self.connection.interrupt()
                 raise KeyboardInterrupt from error
             raise

@@ -194,8 +194,9 @@ def _running(session: Session, timeout: float | None) -> Iterator[None]:
             ) from error
         except duckdb.Error as error:
             raise StatementError(_of_the_statement(error)) from error
-        except RuntimeError as error:
-            # DuckDB 2 reports Ctrl-C so.
+        except (RuntimeError, KeyboardInterrupt) as error:
+            # DuckDB reports Ctrl-C as the former, and goes on computing: the next statement would wait for this one.
+            session.connection.interrupt()
             if "interrupted" in str(error).lower():
                 raise KeyboardInterrupt from error
             raise

@@ -1,0 +1,23 @@
+"""DuckDB in this process, stopped by Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+
+from warehouse.engine.local import LocalEngine
+from warehouse.sql import Query, Step
+
+
+def test_after_ctrl_c_the_next_statement_does_not_wait_for_the_one_that_was_stopped(engine: LocalEngine) -> None:
+    ending = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    ending.start()
+
+    with pytest.raises(KeyboardInterrupt):
+        engine.rows(Query.of(Step("counts", "select count(*) from range(1000000000000) t(i)")))
+
+    # What follows within `finally`, `drop table` say: it would wait for hours.
+    assert engine.rows(Query.of(Step("answers", "select 42 as answer"))) == [{"answer": 42}]
