@@ -114,7 +114,7 @@ def test_a_kill_between_the_steps_leaves_it_whole_or_gone(fake: Fake, monkeypatc
             remove_version(fake.project, "late@1.0.0", now=NOW)
     assert find_version(fake.project, "late@1.0.0").manifest.row_count == 1000
     with monkeypatch.context() as patch:
-        patch.setattr("warehouse.storage.shutil.rmtree", killed)
+        patch.setattr("warehouse.storage.files.shutil.rmtree", killed)
         with pytest.raises(KeyboardInterrupt):
             remove_version(fake.project, "late@1.0.0", now=NOW)
     assert numbers(fake) == ["1.1.0", "1.2.0"]
