@@ -46,6 +46,8 @@ class Tagged:
     content: bytes
     tag: str
     """Its ETag."""
+    modified_at: datetime
+    """When it was put, by the store's clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +102,9 @@ class Store:
                 raise StoreError(
                     f"{self.url}/{key} is refused: it has {size:,} bytes, and at most {most_bytes:,} make sense there"
                 )
-            return Tagged(content=bytes(found.bytes()), tag=found.meta["e_tag"] or "")
+            return Tagged(
+                content=bytes(found.bytes()), tag=found.meta["e_tag"] or "", modified_at=found.meta["last_modified"]
+            )
 
     def chunks(self, key: str) -> Iterator[memoryview]:
         """The object's content, piece by piece.

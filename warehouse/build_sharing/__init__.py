@@ -4,7 +4,13 @@ from warehouse.build_sharing.opening import open_warehouse
 from warehouse.build_sharing.pointer import Pointer, read_pointer
 from warehouse.build_sharing.pull import BuildPull, pull_build
 from warehouse.build_sharing.push import BuildPush, push_build, share_published
-from warehouse.build_sharing.stored import BuildCleaning, StoredBuild, clean_builds, list_stored_builds
+from warehouse.build_sharing.stored import (
+    BuildCleaning,
+    StoredBuild,
+    clean_builds,
+    list_stored_builds,
+    remove_stored_build,
+)
 
 __all__ = [
     "BuildCleaning",
@@ -18,5 +24,6 @@ __all__ = [
     "pull_build",
     "push_build",
     "read_pointer",
+    "remove_stored_build",
     "share_published",
 ]

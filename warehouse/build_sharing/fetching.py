@@ -152,7 +152,7 @@ def _download(store: Store, build: SharedBuild, checksum: str, size: int) -> byt
         raise UnusableBuildError(
             f"{store.url}/{chunk_key(checksum)} is not what its name says: it was cut off or changed "
             f"({count:,} bytes of {size:,})\n"
-            f"  delete it, and push again from a machine that has the build: warehouse push --build {build.id}"
+            f"  delete it, and push again from a machine that has the build: warehouse push {build.id}"
         )
     return b"".join(parts)
 

@@ -18,7 +18,7 @@ from itertools import pairwise
 from typing import Any
 
 from warehouse.build_sharing.documents import FORMAT, DocumentReader, is_checksum
-from warehouse.errors import StoreError
+from warehouse.errors import StoreError, suggestion
 from warehouse.object_store import Store
 from warehouse.published import BUILD_ID
 
@@ -111,6 +111,12 @@ def read_index(store: Store, build_id: str) -> SharedBuild | None:
     key = index_key(build_id)
     found = store.read_tagged(key, most_bytes=_MOST_INDEX_BYTES)
     return None if found is None else parse_index(found.content, build_id=build_id, where=f"{store.url}/{key}")
+
+
+def missing_build(store: Store, build_id: str) -> StoreError:
+    """The error for a build that the store does not have."""
+    hint = suggestion(build_id, stored_ids(store)[::-1]) or "it has none"
+    return StoreError(f"{store.url} has no build {build_id!r}; {hint}\n  list: warehouse remote")
 
 
 def parse_index(content: bytes, *, build_id: str, where: str) -> SharedBuild:

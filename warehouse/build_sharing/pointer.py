@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import timedelta
 
 from warehouse.build_sharing.documents import FORMAT, DocumentReader, is_checksum, is_time
 from warehouse.build_sharing.layout import FOLDER
@@ -15,6 +15,10 @@ from warehouse.object_store import Store
 from warehouse.published import BUILD_ID
 
 POINTER_KEY = f"{FOLDER}/current"
+CLEANING_TIME = timedelta(hours=1)
+"""A clean-up that began longer ago was killed: it stops long before."""
+
+_CLOCK_KEY = f"{FOLDER}/clock"
 _ATTEMPTS = 50
 
 
@@ -108,6 +112,21 @@ def change_pointer(store: Store, change: Callable[[Pointer | None], Pointer | No
     raise StoreError(f"{store.url}/{POINTER_KEY} is changed by others all the time; run the same command again")
 
 
-def seconds_since(moment: str, now: datetime) -> float:
-    """Seconds from this time, ISO 8601, to now."""
-    return (now - datetime.fromisoformat(moment)).total_seconds()
+def refuse_while_cleaning(store: Store, pointer: Pointer | None) -> None:
+    """Does nothing when no clean-up holds the pointer, or one that was killed.
+
+    For how long it has been held is told by the store's clock alone: those of two machines may be hours apart.
+
+    Raises:
+        StoreError: a clean-up is running.
+    """
+    if pointer is None or pointer.cleaning_since is None:
+        return
+    store.put_bytes(_CLOCK_KEY, b"")
+    clock, found = store.read_tagged(_CLOCK_KEY), store.read_tagged(POINTER_KEY)
+    if clock and found and found.content == pointer.content and clock.modified_at - found.modified_at > CLEANING_TIME:
+        return
+    raise StoreError(
+        f"a clean-up of the builds in {store.url} is running since {pointer.cleaning_since}\n"
+        "  run the same command again when it is done; one that was killed stops counting after an hour"
+    )

@@ -13,11 +13,11 @@ from typing import Any
 from warehouse import records, retention, storage
 from warehouse.build_sharing.describing import PULLED, open_build, record_content
 from warehouse.build_sharing.fetching import INDEX_NAME, fetch_files, seal
-from warehouse.build_sharing.layout import DATABASE, RECORD, SharedBuild, index_key, read_index, stored_ids
+from warehouse.build_sharing.layout import DATABASE, RECORD, SharedBuild, index_key, missing_build, read_index
 from warehouse.build_sharing.pointer import Pointer, read_pointer
 from warehouse.build_sharing.readability import unreadable_views
 from warehouse.builds import publish
-from warehouse.errors import BuildError, StorageError, StoreError, UnusableBuildError, suggestion
+from warehouse.errors import BuildError, StorageError, StoreError, UnusableBuildError
 from warehouse.findings import Finding
 from warehouse.object_store import Store, project_store
 from warehouse.project import Project
@@ -117,12 +117,11 @@ def find_shared(store: Store, build_id: str | None, *, now: datetime) -> SharedB
     wanted = pointer.build if pointer else str(build_id)
     build = read_index(store, wanted)
     if build is None:
-        hint = suggestion(wanted, stored_ids(store)[::-1]) or "it has none"
-        raise StoreError(f"{store.url} has no build {wanted!r}; {hint}\n  list: warehouse remote")
+        raise missing_build(store, wanted)
     if pointer is not None and build.checksum != pointer.index_sha256:
         raise StoreError(
             f"{store.url}/{index_key(wanted)} is not what the pointer means: it was cut off or changed\n"
-            f"  delete it, and push again from a machine that has the build: warehouse push --build {wanted}"
+            f"  delete it, and push again from a machine that has the build: warehouse push {wanted}"
         )
     latest = (now + _MOST_AHEAD).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     if build.id > latest:
@@ -208,6 +207,6 @@ def _read_record(store: Store, build: SharedBuild, content: bytes) -> Record:
     if not is_sound:
         raise UnusableBuildError(
             f"the record that {store.url} holds for build {build.id} is refused: it is not that of this build\n"
-            f"  push again from a machine that has the build: warehouse push --build {build.id}"
+            f"  push again from a machine that has the build: warehouse push {build.id}"
         )
     return record

@@ -14,14 +14,11 @@ from warehouse import records, storage
 from warehouse.build_sharing.describing import OpenBuild, open_build
 from warehouse.build_sharing.fetching import INDEX_NAME
 from warehouse.build_sharing.layout import SharedBuild, chunk_key, chunks_folder, index_key, read_index
-from warehouse.build_sharing.pointer import Pointer, change_pointer, read_pointer, seconds_since
+from warehouse.build_sharing.pointer import Pointer, change_pointer, read_pointer, refuse_while_cleaning
 from warehouse.errors import StorageError, StoreError, WarehouseError
 from warehouse.object_store import Store, project_store
 from warehouse.project import Project
 from warehouse.published import find_build
-
-CLEANING_SECONDS = 3600
-"""A clean-up that began longer ago was killed: it stops long before."""
 
 _UPLOADS = 4
 
@@ -76,7 +73,7 @@ def push_build(
     with open_build(project, files) as ours:
         build = ours.build
         own = _known_pointer(project, target)
-        _check_order(target, read_pointer(target), build, own=own, now=now, force=force)
+        _check_order(target, read_pointer(target), build, own=own, force=force)
         theirs = read_index(target, build.id)
         if theirs is not None and theirs != build:
             raise _taken(target, build, theirs)
@@ -86,7 +83,7 @@ def push_build(
 
         def move(old: Pointer | None) -> Pointer | None:
             nonlocal sent
-            _check_order(target, old, build, own=own, now=now, force=force)
+            _check_order(target, old, build, own=own, force=force)
             # Whatever a clean-up deleted since we looked; from here on it would have to change the pointer first.
             sent += _send(target, ours, on_bytes)
             theirs = read_index(target, build.id)
@@ -137,17 +134,11 @@ def share_published(project: Project, *, now: datetime, build_id: str | None = N
         ) from error
 
 
-def _check_order(
-    store: Store, old: Pointer | None, build: SharedBuild, *, own: str | None, now: datetime, force: bool
-) -> None:
+def _check_order(store: Store, old: Pointer | None, build: SharedBuild, *, own: str | None, force: bool) -> None:
     """Refuses what would undo the work of others unseen."""
     if old is None:
         return
-    if old.cleaning_since is not None and seconds_since(old.cleaning_since, now) < CLEANING_SECONDS:
-        raise StoreError(
-            f"a clean-up of the builds in {store.url} is running since {old.cleaning_since}\n"
-            "  run the same command again when it is done; one that was killed stops counting after an hour"
-        )
+    refuse_while_cleaning(store, old)
     if force:
         return
     if old.project != build.project:
@@ -159,7 +150,7 @@ def _check_order(
         raise StoreError(
             f"{store.url} publishes build {old.build}, which is newer than {build.id}: moved there by {old.mover}\n"
             "  nothing was changed; fetch it with: warehouse pull\n"
-            f"  or put the older one in its place: warehouse push --build {build.id} --force"
+            f"  or put the older one in its place: warehouse push {build.id} --force"
         )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,11 +13,18 @@ from warehouse.build_sharing.layout import (
     chunk_key,
     chunks_folder,
     index_key,
+    missing_build,
     read_index,
     stored_ids,
 )
-from warehouse.build_sharing.pointer import Pointer, change_pointer, read_pointer, seconds_since
-from warehouse.build_sharing.push import CLEANING_SECONDS
+from warehouse.build_sharing.pointer import (
+    CLEANING_TIME,
+    POINTER_KEY,
+    Pointer,
+    change_pointer,
+    read_pointer,
+    refuse_while_cleaning,
+)
 from warehouse.errors import StoreError
 from warehouse.object_store import Store, StoredObject
 
@@ -97,21 +105,22 @@ def clean_builds(
             nothing was deleted.
     """
     began = time.monotonic()
-    pointer = read_pointer(store) if dry_run else change_pointer(store, lambda old: _marked(store, old, now))
-    if pointer is None:
-        return BuildCleaning(url=store.url, is_dry_run=dry_run, builds=(), object_count=0, byte_count=0, young_count=0)
-    try:
+    with nullcontext(read_pointer(store)) if dry_run else _held_pointer(store, now) as pointer:
+        if pointer is None:
+            return BuildCleaning(
+                url=store.url, is_dry_run=dry_run, builds=(), object_count=0, byte_count=0, young_count=0
+            )
+        if not dry_run and (marked := store.read_tagged(POINTER_KEY)):
+            # What is young is told by the store's clock too: a machine whose clock is ahead must not take all for old.
+            now = min(now, marked.modified_at)
         builds, contents, young = _unneeded(store, pointer, now=now, keep=keep, grace=grace)
         if not dry_run:
             # The indexes first: a build whose contents go is no build any more.
             keys = [index_key(build_id) for build_id in builds] + [item.key for item in contents]
             for start in range(0, len(keys), _DELETED_AT_ONCE):
-                if time.monotonic() - began > CLEANING_SECONDS / 2:
+                if time.monotonic() - began > CLEANING_TIME.total_seconds() / 2:
                     raise StoreError(f"cleaning {store.url} takes too long; run the same command again to go on")
                 store.delete(keys[start : start + _DELETED_AT_ONCE])
-    finally:
-        if not dry_run:
-            change_pointer(store, lambda old: _unmarked(old, pointer))
     return BuildCleaning(
         url=store.url,
         is_dry_run=dry_run,
@@ -120,6 +129,34 @@ def clean_builds(
         byte_count=sum(item.byte_count for item in contents),
         young_count=young,
     )
+
+
+def remove_stored_build(store: Store, build_id: str, *, now: datetime) -> None:
+    """Deletes one build from the store; its contents go with `clean_builds`, when no other build has them.
+
+    Raises:
+        StoreError: the store has no such build, publishes it, or is being cleaned.
+    """
+    with _held_pointer(store, now) as pointer:
+        if read_index(store, build_id) is None:
+            raise missing_build(store, build_id)
+        if pointer is not None and pointer.build == build_id:
+            raise StoreError(
+                f"{store.url} publishes build {build_id}, so it stays\n"
+                "  put another one in its place first: warehouse push BUILD"
+            )
+        store.delete([index_key(build_id)])
+
+
+@contextmanager
+def _held_pointer(store: Store, now: datetime) -> Iterator[Pointer | None]:
+    """While the block runs, the pointer does not move; None when there is none."""
+    pointer = change_pointer(store, lambda old: _marked(store, old, now))
+    try:
+        yield pointer
+    finally:
+        if pointer is not None:
+            change_pointer(store, lambda old: _unmarked(old, pointer))
 
 
 def _unneeded(
@@ -149,11 +186,7 @@ def _unneeded(
 def _marked(store: Store, old: Pointer | None, now: datetime) -> Pointer | None:
     if old is None:
         return None
-    if old.cleaning_since is not None and seconds_since(old.cleaning_since, now) < CLEANING_SECONDS:
-        raise StoreError(
-            f"a clean-up of the builds in {store.url} is running since {old.cleaning_since}\n"
-            "  wait for it; one that was killed stops counting after an hour"
-        )
+    refuse_while_cleaning(store, old)
     since = now.astimezone(UTC).isoformat(timespec="seconds")
     return replace(old, revision=old.revision + 1, cleaning_since=since)
 
