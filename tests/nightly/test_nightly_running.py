@@ -138,6 +138,29 @@ def test_a_second_run_does_no_work_twice_and_says_why(project: Project) -> None:
     assert "dbt" not in stage(second, "build").details
 
 
+def test_what_is_published_is_shared_when_the_settings_say_so(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"file://{tmp_path}/store"
+    monkeypatch.setenv("WAREHOUSE_STORE", url)
+    monkeypatch.setenv("WAREHOUSE_SHARE_BUILDS", "true")
+    sharing = Project.find(project.root)
+    only = ["sources", "build"]
+
+    first, second = night(sharing, day=1, only=only), night(sharing, day=2, only=only)
+    (pointer,) = (tmp_path / "store/warehouse-builds").glob("current")
+    pointer.write_text("{")
+    third = night(sharing, day=3, only=only)
+
+    assert stage(first, "build").message.endswith(f"; shared in {url}")
+    assert "shared" not in stage(second, "build").message
+    assert stage(third, "build").message.endswith("; not shared")
+    assert stage(third, "build").status is StageStatus.PASSED
+    (finding,) = stage(third, "build").findings
+    assert (finding.severity.value, finding.check) == ("warning", "share")
+    assert "is published here, but not shared" in finding.message
+
+
 def test_a_changed_source_is_built_compared_and_exported(project: Project) -> None:
     write_orders(project, count=260)
 

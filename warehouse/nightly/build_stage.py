@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from warehouse.build_sharing import share_published
 from warehouse.builds import build_warehouse
 from warehouse.builds.publication import publish
+from warehouse.errors import WarehouseError
+from warehouse.findings import Finding, Severity
 from warehouse.nightly.tonight import Done, Tonight
 from warehouse.nightly.unchanged import find_same_build
 from warehouse.stages import StageName
@@ -29,15 +32,17 @@ def build(tonight: Tonight) -> Done:
             if same.must_be_published:
                 publish(project, same.build_id)
             details = {"build_id": same.build_id, "needed": False, "why": same.why}
-            return Done(message=same.why, findings=same.findings, details=details)
+            shared, said = _share(tonight, same.build_id)
+            return Done(message=same.why + said, findings=(*same.findings, *shared), details=details)
         why = same.why
     result = build_warehouse(project, now=tonight.clock(), wait=tonight.options.wait, listener=tonight.listener.build)
     models = sum(node.resource_type in ("model", "seed", "snapshot") for node in result.nodes)
     tests = sum(node.resource_type in ("test", "unit_test") for node in result.nodes)
     outcome = "published" if result.published else "held back"
+    shared, said = _share(tonight, result.id) if result.published else ((), "")
     return Done(
-        message=f"{outcome} build {result.id}: {models} models, {tests} tests; built because {why}",
-        findings=result.findings,
+        message=f"{outcome} build {result.id}: {models} models, {tests} tests; built because {why}{said}",
+        findings=(*result.findings, *shared),
         details={
             "build_id": result.id,
             "needed": True,
@@ -47,3 +52,19 @@ def build(tonight: Tonight) -> Done:
             "test_count": tests,
         },
     )
+
+
+def _share(tonight: Tonight, build_id: str) -> tuple[tuple[Finding, ...], str]:
+    """Pushes the published build when the settings say so; when that fails, the next night tries again."""
+    try:
+        pushed = share_published(tonight.project, now=tonight.clock(), build_id=build_id)
+    except WarehouseError as error:
+        finding = Finding(
+            severity=Severity.WARNING,
+            check="share",
+            subject=f"build {build_id}",
+            message=str(error).splitlines()[0],
+            advice="other machines still have the build before; correct it, then: warehouse push",
+        )
+        return (finding,), "; not shared"
+    return (), f"; shared in {pushed.url}" if pushed is not None and (pushed.is_new or pushed.is_moved) else ""
