@@ -13,11 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
+from duckdb_extensions import needs_extension
 
 from warehouse import storage
-from warehouse.extensions import extension_folder
 from warehouse.loads.batches import Landed, TableFolder
 from warehouse.loads.cursors import load_database_table
 from warehouse.loads.dlt_rows import load_dlt_resource
@@ -91,16 +90,6 @@ def declare(tmp_path: Path) -> Callable[..., Table]:
         return Table(Project.find(root), LoadSpec(**{**spec, "connection": "SHOP_DB", **options}))
 
     return make
-
-
-def needs_extension(name: str) -> None:
-    """Skips the test where DuckDB's extension is not installed."""
-    with duckdb.connect() as connection:
-        ((platform,),) = connection.execute("pragma platform").fetchall()
-        version = f"v{duckdb.__version__}"
-        root = extension_folder(duckdb_version=version, platform=platform)
-    if root is None or not (root / version / platform / f"{name}.duckdb_extension").is_file():
-        pytest.skip(f"DuckDB's extension {name} is not installed for this version")
 
 
 def free_port() -> int:

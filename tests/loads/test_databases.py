@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from load_servers import needs_extension
+from duckdb_extensions import needs_extension
 
 from warehouse import storage
 from warehouse.errors import LoadError

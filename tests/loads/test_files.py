@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from load_servers import needs_extension
+from duckdb_extensions import needs_extension
 from s3_server import BUCKET, CREDENTIALS, s3_server
 
 from warehouse.errors import LoadError

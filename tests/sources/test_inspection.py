@@ -154,6 +154,19 @@ def test_no_file_at_all_stops_the_build(project: Project, folder: Path) -> None:
     assert "no file matches drops/*.csv" in found.findings[0].message
 
 
+def test_workbooks_that_the_build_would_leave_out_are_noticed(project: Project, folder: Path) -> None:
+    from openpyxl import Workbook
+
+    for name in ("1", "2"):
+        book = Workbook()
+        book.active.append([f"only in {name}"])
+        book.save(folder / f"{name}.xlsx")
+    found = look(project, location="drops/*.xlsx")
+    assert ("unread", "stop") in troubles(found)
+    assert "2 workbooks match drops/*.xlsx" in found.findings[-1].message
+    assert troubles(look(project, location="drops/1.xlsx")) == []
+
+
 def test_a_quarantined_file_can_come_back(project: Project, folder: Path) -> None:
     (folder / "1.csv").write_text("id,b\n1,2\n")
     bad = folder / "it's [a] *file*.csv"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from duckdb_extensions import needs_extension
 
 from warehouse.engine.local import LocalEngine
 from warehouse.sources.file_facts import FileFacts, read_file
@@ -31,6 +33,22 @@ def zst(content: str) -> bytes:
     with duckdb.connect() as connection:
         connection.execute(f"copy ({content}) to '{path}' (format csv, header, compression zstd)")
     return path.read_bytes()
+
+
+def workbook() -> bytes:
+    from openpyxl import Workbook
+
+    book, content = Workbook(), io.BytesIO()
+    for row in (["a", "b"], [1, "x"], [2, "y"]):
+        book.active.append(row)
+    book.save(content)
+    return content.getvalue()
+
+
+def flipped(content: bytes) -> bytes:
+    """With one byte in the middle that is another."""
+    place = len(content) // 2
+    return content[:place] + bytes([content[place] ^ 255]) + content[place + 1 :]
 
 
 @dataclass(frozen=True)
@@ -71,6 +89,15 @@ GOOD = [
     Case("zstandard", lambda: zst("select 1 as a, 'x' as b"), file="file.csv.zst", rows=1),
     Case("JSON lines", b'{"a": 1, "b": "x"}\n{"a": 2}\n', function="read_json", file="file.jsonl", rows=2),
     Case("Parquet", parquet, function="read_parquet", file="file.parquet", rows=5000),
+    Case(
+        "a huge cell that was said", b"a,b\n1," + b"x" * 3_000_000 + b"\n", options=", max_line_size = 4000000", rows=1
+    ),
+    Case("an old Mac's lines", b"a,b\r1,x\r2,y\r", rows=2),
+    Case("gzip twice in a row", gzip.compress(b"a,b\n1,x\n") + gzip.compress(b"2,y\n"), file="file.csv.gz", rows=2),
+    Case(
+        "gzip under another name, as declared", gzip.compress(b"a,b\n1,x\n"), options=", compression = 'gzip'", rows=1
+    ),
+    Case("a JSON array", b'[{"a": 1}, {"a": 2}]', function="read_json", file="file.json", rows=2),
     Case("a long first value", b"a,b\n" + b"x" * 100_000 + b",1\n", rows=1),
 ]
 BAD = [
@@ -87,7 +114,27 @@ BAD = [
     Case("cut off within a character", "a,b\n1,é".encode()[:-1], Trouble.ENCODING, "line 2"),
     Case("NUL", b"a,b\n1,x\n2,\x00\n", Trouble.ENCODING, "NUL character in line 3"),
     Case("zeros at the end", b"a,b\n1,x\n" + b"\x00" * 4096, Trouble.ENCODING, "NUL character in line 3"),
-    Case("two files in one", b"a,b\r\n1,x\r\n2,y\n3,z\n", Trouble.LINE_ENDS, "2 lines that end with CR LF and 2 with"),
+    Case("two files in one", b"a,b\r\n1,x\r\n2,y\n3,z\n", Trouble.LINE_ENDS,
+         "2 that end with CR LF and 2 that end with LF"),
+    Case("an old Mac's lines in between", b"a,b\n1,x\r2,y\n", Trouble.LINE_ENDS,
+         "2 that end with LF and 1 that end with CR"),
+    Case("a huge cell", b"a,b\n1," + b"x" * 3_000_000 + b"\n", Trouble.DAMAGED, "a line of more than 2,000,000 bytes"),
+    Case("a huge cell in quotes", b'a,b\n1,"' + b"x\n" * 1_500_000 + b'"\n', Trouble.DAMAGED,
+         "more than 2,000,000 bytes"),
+    Case("utf-16 without a mark", "a,b\n1,x\n".encode("utf-16-le"), Trouble.ENCODING, "NUL character in line 1"),
+    Case("a byte order mark alone", b"\xef\xbb\xbf", Trouble.EMPTY, "no header"),
+    Case("title lines above", b"Report of 2026\n\na,b\n1,2\n", Trouble.RAGGED, "line 3"),
+    Case("nothing in an archive", gzip.compress(b""), Trouble.EMPTY, "no header", file="file.csv.gz"),
+    Case("junk behind an archive", gzip.compress(b"a,b\n1,2\n") + b"junk", Trouble.DAMAGED, "broken",
+         file="file.csv.gz"),
+    Case("a damaged archive", flipped(gzip.compress(b"a,b\n" + HUNDRED)), Trouble.DAMAGED, "archive",
+         file="file.csv.gz"),
+    Case("gzip that its name hides", gzip.compress(b"a,b\n1,2\n"), Trouble.DAMAGED,
+         "is a gzip archive, which its name"),
+    Case("zstandard that its name hides", lambda: zst("select 1 as a"), Trouble.DAMAGED,
+         "is a zstd archive, which its name"),
+    Case("text with a name of gzip", b"a,b\n1,2\n", Trouble.DAMAGED, "is no gzip archive", file="file.csv.gz"),
+    Case("text with a name of zstandard", b"a,b\n1,2\n", Trouble.DAMAGED, "is no zstd archive", file="file.csv.zst"),
     Case("a name twice", b"a,b,a\n1,2,3\n", Trouble.REPEATED_COLUMNS, "'a' more than once"),
     Case("a name twice, in other letters", b"Key,b,key\n1,2,3\n", Trouble.REPEATED_COLUMNS, "more than once"),
     Case("another archive", b"\x1f\x8b" + b"junk" * 10, Trouble.DAMAGED, "archive", file="file.csv.gz"),
@@ -99,8 +146,16 @@ BAD = [
          file="file.jsonl"),
     Case("JSON that is none", b"hello\n", Trouble.DAMAGED, "cannot be read", function="read_json", file="file.jsonl"),
     Case("JSON in latin-1", b'{"a": "caf\xe9"}\n', Trouble.ENCODING, "0xE9", function="read_json", file="file.jsonl"),
+    Case("half of JSON in an archive", gzip.compress(b'{"a": 1}\n' * 999)[:-15], Trouble.DAMAGED, "cut off",
+         function="read_json", file="file.jsonl.gz"),
     Case("half of Parquet", lambda: parquet()[:-100], Trouble.DAMAGED, "cannot be read", function="read_parquet",
          file="file.parquet"),
+    Case("half of a workbook", lambda: workbook()[:-300], Trouble.DAMAGED, "is a workbook that is cut off",
+         function="read_xlsx", file="file.xlsx"),
+    Case("a damaged workbook", lambda: flipped(workbook()), Trouble.DAMAGED, "is a workbook that is cut off or broken",
+         function="read_xlsx", file="file.xlsx"),
+    Case("a workbook that is none", b"PK\x03\x04junk", Trouble.DAMAGED, "is a workbook that is cut off or broken",
+         function="read_xlsx", file="file.xlsx"),
     Case("Parquet that is text", b"a,b\n1,2\n", Trouble.DAMAGED, "cannot be read", function="read_parquet",
          file="file.parquet"),
     Case("Parquet without a byte", b"", Trouble.EMPTY, "is empty", function="read_parquet", file="file.parquet"),
@@ -132,6 +187,15 @@ def test_a_bad_file_is_told_for_what_it_is(
     facts = look(engine, tmp_path, case, monkeypatch)
     assert [fault.trouble for fault in facts.faults] == [case.trouble]
     assert case.said in facts.faults[0].message
+
+
+def test_a_workbook_is_read_where_the_extension_is(
+    engine: LocalEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs_extension("excel")
+    facts = look(engine, tmp_path, Case("book", workbook, function="read_xlsx", file="file.xlsx"), monkeypatch)
+    assert facts.faults == ()
+    assert facts.row_count == 2
 
 
 def test_an_unterminated_file_of_a_gibibyte_is_read_in_little_memory(engine: LocalEngine, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from warehouse.engine.base import Engine
 from warehouse.errors import QueryError
+from warehouse.sources.archives import packing_problem, workbook_problem
 from warehouse.sources.locations import Location, Reader
 from warehouse.sources.rules import Trouble
 from warehouse.sources.text_facts import TextFacts, read_bytes
@@ -24,6 +25,7 @@ DELIMITERS = ",;\t|"
 SHOWN_REJECTS = 3
 _PASSED_ON = ("compression", "max_line_size", "maximum_line_size", "comment", "skip", "strict_mode", "new_line")
 _OWN_NAMES = re.compile(r"column\d+")
+_TOO_LONG = re.compile(r"Maximum line size of (\d+) bytes exceeded")
 _REJECTS, _SCANS = "rejected_rows", "rejected_scans"
 _UTF8 = ("", "utf-8", "utf8")
 
@@ -62,7 +64,7 @@ def read_file(engine: Engine, path: Path, location: Location) -> FileFacts:
     if not path.stat().st_size:
         fault = Fault(trouble=Trouble.EMPTY, message="is empty", advice="was its delivery cut off?")
         return FileFacts(sha256=found.sha256, columns=(), row_count=None, ends_line=None, faults=(fault,))
-    faults = _archive_faults(found.cut_off)
+    faults = _packing_faults(path, location, found.cut_off)
     if not faults and found.text is not None:
         faults = _text_faults(found.text, location)
     columns: tuple[tuple[str, str], ...] = ()
@@ -84,16 +86,15 @@ def read_file(engine: Engine, path: Path, location: Location) -> FileFacts:
     )
 
 
-def _archive_faults(cut_off: str) -> list[Fault]:
-    if not cut_off:
-        return []
-    return [
-        Fault(
-            trouble=Trouble.DAMAGED,
-            message=f"is an archive that is cut off or broken ({cut_off})",
-            advice="have it delivered again",
-        )
-    ]
+def _packing_faults(path: Path, location: Location, cut_off: str) -> list[Fault]:
+    what, again = "archive", "have it delivered again"
+    if location.reader is Reader.EXCEL:
+        what, cut_off = "workbook", workbook_problem(path)
+    if cut_off:
+        message = f"is {'an' if what == 'archive' else 'a'} {what} that is cut off or broken ({cut_off})"
+        return [Fault(trouble=Trouble.DAMAGED, message=message, advice=again)]
+    message, advice = packing_problem(path, location)
+    return [Fault(trouble=Trouble.DAMAGED, message=message, advice=advice)] if message else []
 
 
 def _text_faults(text: TextFacts, location: Location) -> list[Fault]:
@@ -106,7 +107,7 @@ def _text_faults(text: TextFacts, location: Location) -> list[Fault]:
         return [
             Fault(
                 trouble=Trouble.ENCODING,
-                message="is encoded as UTF-16, and the build reads UTF-8",
+                message="is encoded as UTF-16 or UTF-32, and the build reads UTF-8",
                 advice="have it delivered as UTF-8, or set encoding = 'utf-16' in its external_location",
             )
         ]
@@ -145,11 +146,23 @@ def _lacks_extension(error: QueryError) -> bool:
 
 def _refused(error: QueryError, text: TextFacts | None) -> Fault:
     """What a reader's refusal means; its words may show values, so only its first line is kept."""
-    if text is not None and 0 < text.carriage_returns < text.line_feeds:
+    too_long = _TOO_LONG.search(str(error))
+    if too_long is not None:
+        return Fault(
+            trouble=Trouble.DAMAGED,
+            message=f"has a line of more than {int(too_long[1]):,} bytes",
+            advice="a quote that never ends? if it is meant, set max_line_size in its external_location",
+        )
+    if text is not None and (0 < text.carriage_returns < text.line_feeds or (text.lone_returns and text.line_feeds)):
+        counts = {
+            "CR LF": text.carriage_returns,
+            "LF": text.line_feeds - text.carriage_returns,
+            "CR": text.lone_returns,
+        }
+        found = [f"{count:,} that end with {name}" for name, count in counts.items() if count]
         return Fault(
             trouble=Trouble.LINE_ENDS,
-            message=f"has {text.carriage_returns:,} lines that end with CR LF and "
-            f"{text.line_feeds - text.carriage_returns:,} with LF",
+            message=f"has lines of different ends: {' and '.join(found)}",
             advice="were two files put into one? have it delivered with one kind of line end",
         )
     reason = re.sub(r"^query '\w+' failed: ", "", (str(error).splitlines() or [""])[0])

@@ -180,6 +180,13 @@ def _general(
             advice=f"correct external_location in {source.file_path}, or have the files delivered",
         )
         found.append((_name(source), fault))
+    if location.reader is Reader.EXCEL and len(paths) > 1:
+        fault = Fault(
+            trouble=Trouble.UNREAD,
+            message=f"{len(paths):,} workbooks match {', '.join(local)}, and a build reads the first of them alone",
+            advice="let warehouse load read each: from: files in meta.load of the source",
+        )
+        found.append((_name(source), fault))
     present = {project.relative(path) for path in paths}
     gone = [path for path in (known.paths if known else ()) if path not in present]
     if gone and paths:

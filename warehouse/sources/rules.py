@@ -51,6 +51,8 @@ class Trouble(StrEnum):
     """It matches the pattern and is no file: a folder, or a pipe, which would be read for ever."""
     NO_MATCH = "no_match"
     """No file matches at all."""
+    UNREAD = "unread"
+    """Several workbooks match, and the build reads the first alone."""
 
 
 class Policy(StrEnum):
@@ -84,9 +86,10 @@ DEFAULTS: Mapping[Trouble, Policy] = {
     Trouble.LINK: Policy.WARN,
     Trouble.NO_FILE: Policy.STOP,
     Trouble.NO_MATCH: Policy.STOP,
+    Trouble.UNREAD: Policy.STOP,
 }
-NOT_MOVABLE = (Trouble.VANISHED_FILE, Trouble.LINK, Trouble.NO_FILE, Trouble.NO_MATCH)
-"""There is no file of the source to move."""
+NOT_MOVABLE = (Trouble.VANISHED_FILE, Trouble.LINK, Trouble.NO_FILE, Trouble.NO_MATCH, Trouble.UNREAD)
+"""There is no one file of the source to move."""
 
 Rules = Mapping[Trouble, Policy]
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from warehouse.sources.archives import GZIP
 from warehouse.sources.zstd_frames import MAGIC, archive_problem
 
 _CHUNK = 1 << 20
 HEAD_BYTES = 1 << 16
 """How much of the beginning is kept, for the header."""
-_GZIP = b"\x1f\x8b"
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -66,7 +66,7 @@ def read_bytes(path: Path, *, is_text: bool) -> ByteFacts:
     with path.open("rb") as file:
         start = file.read(4)
         file.seek(0)
-        if start.startswith(_GZIP) and is_text:
+        if start.startswith(GZIP) and is_text:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             file.seek(0)
             text = _text_facts(_unpacked(file))
