@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +54,9 @@ def look(project: Project, *, move: bool = True, location: str = "drops/*.csv", 
     return inspect_sources(project, [source(location, **checks)], now=NOW, move=move)
 
 
-def publish_shape(project: Project, inspection: Inspection) -> None:
+def publish_shape(project: Project, inspection: Inspection, *, number: int = 1) -> None:
     """As a build does that read these files."""
-    run = records.new_run_id(project, NOW)
+    run = records.new_run_id(project, NOW + timedelta(seconds=number))
     shapes = {one.name: shape_document(one.shape) for one in inspection.sources}
     record = records.start_record(project, command="build", run_id=run, now=NOW)
     document = record.as_document() | {"status": "passed", "source_shapes": shapes}
@@ -107,6 +107,18 @@ def test_a_file_is_held_against_what_was_published(
     found = look(project)
     assert troubles(found) == ([expected] if expected else [])
     assert all(said in finding.message and "drops/2.csv" in finding.message for finding in found.findings)
+
+
+def test_older_files_may_lack_the_columns_that_were_accepted_since(project: Project, folder: Path) -> None:
+    (folder / "1.csv").write_text("id\n1\n")
+    publish_shape(project, look(project))
+    (folder / "2.csv").write_text("id,colour\n9,red\n")
+    found = look(project)
+    assert troubles(found) == [("new_columns", "warn")]
+    publish_shape(project, found, number=2)
+    assert look(project).findings == ()
+    (folder / "1.csv").write_text("id\n7\n")
+    assert troubles(look(project)) == [("vanished_columns", "stop")]
 
 
 def test_semicolons_instead_of_commas_are_noticed_where_the_build_would_see_one_column(

@@ -154,7 +154,9 @@ def _look(project: Project, source: Source, engine: LocalEngine, cache: _Cache, 
             faults[path] += found.faults
     baseline = known or _baseline(facts)
     for path, one in facts.items():
-        if baseline is not None and location.reader is not Reader.OTHER:
+        # What was published as it is now is no news: older files lack the columns that came later.
+        was_read = known is not None and known.files.get(project.relative(path)) == one.sha256
+        if baseline is not None and not was_read and location.reader is not Reader.OTHER:
             others = [other for place, other in facts.items() if place != path]
             faults[path] += differences(engine, str(path), one, location, baseline, others=others)
     for path, twin in _twins(facts).items():
@@ -188,7 +190,7 @@ def _general(
         )
         found.append((_name(source), fault))
     present = {project.relative(path) for path in paths}
-    gone = [path for path in (known.paths if known else ()) if path not in present]
+    gone = [path for path in (known.files if known else ()) if path not in present]
     if gone and paths:
         shown = ", ".join(gone[:5]) + (f" and {len(gone) - 5} more" if len(gone) > 5 else "")
         fault = Fault(

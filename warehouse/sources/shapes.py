@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from warehouse import records
@@ -41,8 +41,8 @@ class Shape:
     """Type by name."""
     ends_line: bool | None
     """Whether every file ends with the end of a line; None where it does not matter."""
-    paths: tuple[str, ...] = ()
-    """Files that were read, relative to the project."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 by path, relative to the project, of the files that were read."""
 
 
 def known_shapes(project: Project) -> dict[str, Shape]:
@@ -56,7 +56,7 @@ def known_shapes(project: Project) -> dict[str, Shape]:
             found[name] = Shape(
                 columns={str(column): str(kind) for column, kind in shape["columns"].items()},
                 ends_line=shape["ends_line"],
-                paths=tuple(map(str, shape["paths"])),
+                files={str(path): str(digest) for path, digest in shape["files"].items()},
             )
         except (TypeError, KeyError, AttributeError):
             continue  # a record of another version of this library; the next build writes a new one
@@ -65,7 +65,7 @@ def known_shapes(project: Project) -> dict[str, Shape]:
 
 def shape_document(shape: Shape) -> dict[str, Any]:
     """As it stands in a build's record."""
-    return {"columns": dict(shape.columns), "ends_line": shape.ends_line, "paths": list(shape.paths)}
+    return {"columns": dict(shape.columns), "ends_line": shape.ends_line, "files": dict(shape.files)}
 
 
 def shape_of(files: Mapping[str, FileFacts]) -> Shape:
@@ -75,7 +75,8 @@ def shape_of(files: Mapping[str, FileFacts]) -> Shape:
         for name, kind in facts.columns:
             columns[name] = _common(columns[name], kind) if name in columns else kind
     ends = [facts.ends_line for facts in files.values() if facts.ends_line is not None]
-    return Shape(columns=columns, ends_line=all(ends) if ends else None, paths=tuple(files))
+    digests = {path: facts.sha256 for path, facts in files.items()}
+    return Shape(columns=columns, ends_line=all(ends) if ends else None, files=digests)
 
 
 def _common(one: str, other: str) -> str:
