@@ -52,7 +52,7 @@ ARROWS: dict[str, set[str]] = {
     "reports": {"errors", "findings", "stages", "statistics", "datasets", "checks"},
     "loads": {
         *("errors", "findings", "sql", "project", "storage", "engine", "records", "dbt_manifest", "dbt_runner"),
-        *("extensions", "scrubbing"),
+        *("extensions", "scrubbing", "sources"),
     },
     "questions": {"errors", "sql", "project", "published", "storage", "engine", "statistics", "datasets"},
     "build_sharing": {

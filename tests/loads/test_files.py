@@ -19,6 +19,8 @@ from s3_server import BUCKET, CREDENTIALS, s3_server
 from warehouse.errors import LoadError
 from warehouse.loads.files import format_of
 from warehouse.loads.specs import Kind
+from warehouse.sources.quarantine import quarantined, release
+from warehouse.sources.rules import DEFAULTS, Policy, Trouble
 
 
 @pytest.fixture
@@ -95,16 +97,47 @@ def test_a_file_with_new_columns_joins_by_name(table: Any, drop: Path) -> None:
     assert table.rows("id, word, more")[-1] == ("3", "three", "x")
 
 
-def test_a_file_that_cannot_be_read_keeps_those_before_it(table: Any, drop: Path) -> None:
+def test_files_that_are_broken_are_named_together_and_nothing_is_loaded(table: Any, drop: Path) -> None:
     table.load()
     (drop / "2.csv").write_text("id,word\n3,three\n")
-    (drop / "3.json").write_text("{broken")
+    (drop / "3.csv").write_text("id,word\n4\n5,five\n")
+    (drop / "4.json").write_text("{broken")
 
-    with pytest.raises(LoadError, match=r"3\.json"):
+    with pytest.raises(LoadError) as caught:
         table.load()
-    assert len(table.rows()) == 3
-    (drop / "3.json").unlink()
-    assert table.load().batch_count == 0
+    assert "2 of 3 new files cannot be loaded as they are" in str(caught.value)
+    assert "3.csv has 2 columns, and 1 row does not: line 2" in str(caught.value)
+    assert "4.json cannot be read" in str(caught.value)
+    assert len(table.rows()) == 2
+    (drop / "3.csv").unlink()
+    (drop / "4.json").unlink()
+    assert table.load().batch_count == 1
+
+
+def test_a_broken_file_is_moved_away_where_the_policy_says_so(table: Any, drop: Path) -> None:
+    table = table.using(rules={**DEFAULTS, Trouble.RAGGED: Policy.QUARANTINE})
+    table.load()
+    (drop / "1.csv").write_text("id,word\n1\n2,two\n")
+    (drop / "2.csv").write_text("id,word\n3,three\n")
+    part = table.load()
+
+    assert part.batch_count == 1
+    assert "1.csv has 2 columns, and 1 row does not" in part.findings[0].message
+    assert "warehouse sources --release" in part.findings[0].advice
+    assert not (drop / "1.csv").exists()
+    # What was loaded of that file before stays.
+    assert table.rows("word") == [("one",), ("three",), ("two",)]
+    (moved,) = quarantined(table.project)
+    assert release(table.project, moved.name) == drop / "1.csv"
+
+
+def test_a_file_without_its_last_line_end_is_told_when_others_have_theirs(table: Any, drop: Path) -> None:
+    table.load()
+    (drop / "2.csv").write_text("id,word\n3,thr")
+    part = table.load()
+
+    assert part.row_count == 1
+    assert "2.csv does not end with the end of a line" in part.findings[0].message
 
 
 def test_every_format_is_read_plain_and_compressed(drop: Path, declare: Callable[..., Any]) -> None:
@@ -169,7 +202,9 @@ def test_a_bucket_is_read_object_by_object(
             request = urllib.request.Request(url, data=content, headers=headers, method="PUT")
             urllib.request.urlopen(request).close()
 
-        put("orders/1.csv", b"id,word\n1,one\n")
+        for key in ("orders/1.csv", "again/1.csv"):
+            put(key, b"id,word\n1,one\n")
+        put("broken/1.csv", b"id,word\n3\n4,four\n")
         table = declare(kind=Kind.FILES, path=f"s3://{BUCKET}/orders/*.csv*")
         assert table.load().row_count == 1
         put("orders/2.csv.gz", gzip.compress(b"id,word\n2,two\n"))
@@ -178,6 +213,11 @@ def test_a_bucket_is_read_object_by_object(
         assert table.rows() == [("1", "one"), ("2", "two")]
         reads = [path for method, path, _ in server.requests() if method == "GET" and "/orders/1.csv" in path]
         assert len(reads) == 1
+        with pytest.raises(LoadError, match=r"broken/1.csv has 2 columns, and 1 row does not: line 2"):
+            table.using(path=f"s3://{BUCKET}/broken/*").load()
+        part = table.using(path=f"s3://{BUCKET}/again/*").load()
+        assert part.batch_count == 0
+        assert "again/1.csv has the same content as s3://bucket/orders/1.csv" in part.findings[0].message
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "planted-secret")
         with pytest.raises(LoadError) as caught:
             table.using(path="s3://no-such-bucket/*.csv").load()
@@ -195,7 +235,7 @@ def test_a_web_address_is_read(drop: Path, declare: Callable[..., Any]) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(drop)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        table = declare(kind=Kind.FILES, path=f"http://127.0.0.1:{server.server_port}/1.csv")
+        table = declare(kind=Kind.FILES, path=f"http://127.0.0.1:{server.server_port}/1.csv?token=1")
         assert table.load().row_count == 2
         assert table.load().batch_count == 0
     finally:

@@ -37,7 +37,9 @@ class SourceFile:
     version: str
     """Modification time or ETag: another one means that the file must be looked at."""
     sha256: str | None
-    """None for files that are not on this machine."""
+    """None for what was read from elsewhere without being fetched."""
+    ends_line: bool | None = None
+    """Whether text ends with the end of a line; None for what is no text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from warehouse import storage
-from warehouse.errors import LoadError
+from warehouse.errors import LoadError, problem_list
 from warehouse.findings import Finding, Severity
 from warehouse.loads.batches import Landed, SourceFile, TableFolder
 from warehouse.loads.databases import clear_errors
+from warehouse.loads.looks import Look, ends_lines, fetched, look_at, move_bad_file, sha256_of
 from warehouse.loads.parts import Part, Session, check_schema
 from warehouse.loads.specs import LoadSpec, Mode
 from warehouse.project import Project
+from warehouse.sources.locations import Location, Reader
 from warehouse.sql import Relation, literal
 
 if TYPE_CHECKING:
@@ -52,16 +54,86 @@ def load_files(
     """
     full = full_refresh or spec.mode is Mode.FULL or landed.generation == 0
     files = _present_files(session, project, spec)
+    if dry_run:
+        new, _, findings = _new_files(project, spec, landed, files, full=full)
+        names = ", ".join(file.path for file in new[:3]) + (", ..." if len(new) > 3 else "")
+        message = f"would read {len(new)} of {len(files)} files{f': {names}' if names else ''}"
+        return Part(message=message, is_planned=True, findings=tuple(findings))
+    new, replaced, findings = _new_files(project, spec, landed, files, full=full)
+    with folder.work_folder() as work:
+        looks = _looks(session, project, spec, landed, new, work, full=full)
+        stops = [stop for look in looks for stop in look.stops]
+        if stops:
+            raise LoadError(
+                problem_list(f"{len(stops)} of {len(new)} new files cannot be loaded as they are:", stops)
+                if len(stops) > 1
+                else stops[0]
+            )
+        good: list[Look] = []
+        for look in looks:
+            if look.quarantined:
+                findings.append(move_bad_file(project, spec, look, now=now))
+            elif (first := _twin(look, good, landed, replaced, full=full)) is not None:
+                findings.append(_duplicate(spec, look.file, first))
+            else:
+                good.append(look)
+                findings += look.findings
+        gone = {look.file.path for look in looks} - {look.file.path for look in good}
+        replaced = {path: batch_id for path, batch_id in replaced.items() if path not in gone}
+        if not good:
+            return Part(message=f"nothing new in {len(files)} files", findings=tuple(findings))
+        writer = folder.writer(landed, replaced=None if full else list(replaced.values()))
+        seen = Landed(generation=0, path=landed.path, batches=()) if full else landed
+        rows = size = count = 0
+        for number, look in enumerate(good, start=1):
+            session.on_progress(f"file {number} of {len(good)}")
+            part = writer.new_path()
+            with clear_errors(spec):
+                _write(session, project, spec, look, part)
+                written = session.facts(part, cursor=None)
+            if _has_changed(project, look.file):
+                part.unlink()
+                findings.append(_still_written(spec, look.file))
+                continue
+            try:
+                findings += check_schema(spec, seen, written.columns)
+                session.check_key(part, spec)
+            except LoadError as error:
+                raise LoadError(f"{look.file.path}: {error}") from error
+            batch = writer.add(
+                part,
+                loaded_at=now.isoformat(timespec="seconds"),
+                row_count=written.row_count,
+                columns=written.columns,
+                file=look.file,
+            )
+            seen = Landed(generation=0, path=seen.path, batches=(*seen.batches, batch))
+            rows, size, count = rows + batch.row_count, size + batch.byte_count, count + 1
+        if count or not full:
+            writer.commit()
+    changed = f", {len(replaced)} of them changed" if replaced else ""
+    message = f"read {count} of {len(files)} files{changed}"
+    return Part(row_count=rows, byte_count=size, batch_count=count, message=message, findings=tuple(findings))
+
+
+def _new_files(
+    project: Project, spec: LoadSpec, landed: Landed, files: Sequence[SourceFile], *, full: bool
+) -> tuple[list[SourceFile], dict[str, str], list[Finding]]:
+    """Files to read, ids of the batches (by path) that they replace, and deliveries that came twice.
+
+    Raises:
+        LoadError: a file changed that must not.
+    """
     known = {batch.file.path: batch for batch in landed.batches if batch.file is not None}
-    hashes = {batch.file.sha256: batch.file.path for batch in landed.batches if batch.file and batch.file.sha256}
+    first = {} if full else {file.sha256: file.path for batch in landed.batches if (file := batch.file) and file.sha256}
     new: list[SourceFile] = []
-    replaced: list[str] = []
+    replaced: dict[str, str] = {}
     findings: list[Finding] = []
     for file in files:
         before = None if full else known.get(file.path)
         if before is not None and before.file and before.file.version == file.version:
             continue
-        file = _hashed(project, file)
+        file = file if "://" in file.path else replace(file, sha256=sha256_of(project.root / file.path))
         if before is not None and before.file:
             if file.sha256 is not None and before.file.sha256 == file.sha256:
                 continue
@@ -70,53 +142,44 @@ def load_files(
                     f"{file.path} has other content than when it was loaded at {before.loaded_at}\n"
                     f"  take its rows anew with changed: replace in {spec.declared_in}, or deliver it under a new name"
                 )
-            replaced.append(before.id)
-        elif not full and file.sha256 in hashes:
-            findings.append(_duplicate(spec, file, hashes[file.sha256]))
+            replaced[file.path] = before.id
+        elif file.sha256 in first:
+            findings.append(_duplicate(spec, file, first[file.sha256]))
             continue
-        elif full and any(file.sha256 and file.sha256 == other.sha256 for other in new):
-            first = next(other.path for other in new if other.sha256 == file.sha256)
-            findings.append(_duplicate(spec, file, first))
-            continue
+        if file.sha256:
+            first.setdefault(file.sha256, file.path)
         new.append(file)
-    if dry_run:
-        names = ", ".join(file.path for file in new[:3]) + (", ..." if len(new) > 3 else "")
-        message = f"would read {len(new)} of {len(files)} files{f': {names}' if names else ''}"
-        return Part(message=message, is_planned=True, findings=tuple(findings))
-    if not new:
-        return Part(message=f"nothing new in {len(files)} files", findings=tuple(findings))
-    writer = folder.writer(landed, replaced=None if full else replaced)
-    seen = Landed(generation=0, path=landed.path, batches=()) if full else landed
-    rows = size = count = 0
+    return new, replaced, findings
+
+
+def _looks(
+    session: Session,
+    project: Project,
+    spec: LoadSpec,
+    landed: Landed,
+    new: Sequence[SourceFile],
+    work: Path,
+    *,
+    full: bool,
+) -> list[Look]:
+    """A look at each of these files; those of buckets and web addresses are fetched for it."""
+    before = [] if full else [batch.file for batch in landed.batches]
+    looks: list[Look] = []
     for number, file in enumerate(new, start=1):
-        session.on_progress(f"file {number} of {len(new)}")
-        part = writer.new_path()
+        session.on_progress(f"looking at file {number} of {len(new)}")
         with clear_errors(spec):
-            _write(session, project, spec, file, part)
-            written = session.facts(part, cursor=None)
-        if _has_changed(project, file):
-            part.unlink()
-            findings.append(_still_written(spec, file))
-            continue
-        try:
-            findings += check_schema(spec, seen, written.columns)
-            session.check_key(part, spec)
-        except LoadError as error:
-            raise LoadError(f"{file.path}: {error}") from error
-        batch = writer.add(
-            part,
-            loaded_at=now.isoformat(timespec="seconds"),
-            row_count=written.row_count,
-            columns=written.columns,
-            file=file,
-        )
-        seen = Landed(generation=0, path=seen.path, batches=(*seen.batches, batch))
-        rows, size, count = rows + batch.row_count, size + batch.byte_count, count + 1
-    if count or not full:
-        writer.commit()
-    changed = f", {len(replaced)} of them changed" if replaced else ""
-    message = f"read {count} of {len(files)} files{changed}"
-    return Part(row_count=rows, byte_count=size, batch_count=count, message=message, findings=tuple(findings))
+            path = fetched(session, file, work)
+        ends = ends_lines([*before, *(look.file for look in looks)])
+        looks.append(look_at(session, project, spec, file, path, _location(spec, file), ends=ends))
+    return looks
+
+
+def _twin(look: Look, good: Sequence[Look], landed: Landed, replaced: Mapping[str, str], *, full: bool) -> str | None:
+    """The path of a file with the same content, of those whose content was known only when they were fetched."""
+    if "://" not in look.file.path or look.file.sha256 is None or look.file.path in replaced:
+        return None
+    others = [other.file for other in good] + ([] if full else [batch.file for batch in landed.batches if batch.file])
+    return next((other.path for other in others if other.sha256 == look.file.sha256), None)
 
 
 def _present_files(session: Session, project: Project, spec: LoadSpec) -> list[SourceFile]:
@@ -168,20 +231,12 @@ def _local(project: Project, path: Path) -> SourceFile:
     return SourceFile(path=project.relative(path), byte_count=stat.st_size, version=version, sha256=None)
 
 
-def _hashed(project: Project, file: SourceFile) -> SourceFile:
-    if "://" in file.path:
-        return file
-    path = project.root / file.path
-    with storage.storage_errors(f"read {path}"), path.open("rb") as content:
-        digest = hashlib.file_digest(content, "sha256").hexdigest()
-    return SourceFile(path=file.path, byte_count=file.byte_count, version=file.version, sha256=digest)
-
-
 def _has_changed(project: Project, file: SourceFile) -> bool:
     return "://" not in file.path and _local(project, project.root / file.path).version != file.version
 
 
-def _write(session: Session, project: Project, spec: LoadSpec, file: SourceFile, part: Path) -> None:
+def _location(spec: LoadSpec, file: SourceFile) -> Location:
+    """How this file is read."""
     kind = spec.format or format_of(file.path)
     if kind is None:
         raise LoadError(
@@ -191,11 +246,17 @@ def _write(session: Session, project: Project, spec: LoadSpec, file: SourceFile,
     if kind in ("csv", "excel") and not any(name in options for name in _AS_TEXT):
         # Types that are guessed differ from file to file; what is a number is said in a model.
         options["all_varchar"] = True
-    path = file.path if "://" in file.path else str(project.root / file.path)
-    # A workbook is opened by its name as it is; the others take patterns.
-    name = path if kind == "excel" else Relation.escaped([path])[0]
-    words = [literal(name), *(f"{option} = {_option(value)}" for option, value in options.items())]
-    session.write(f"select * from {_READERS[kind]}({', '.join(words)})", part)
+    return Location(
+        reader=Reader(kind),
+        function=_READERS[kind],
+        patterns=(file.path,),
+        options=tuple((name, _option(value)) for name, value in options.items()),
+    )
+
+
+def _write(session: Session, project: Project, spec: LoadSpec, look: Look, part: Path) -> None:
+    path = look.path if "://" in look.path else str(project.root / look.path)
+    session.write(f"select * from {_location(spec, look.file).of_file(path)}", part)
 
 
 def format_of(path: str) -> str | None:

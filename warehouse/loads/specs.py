@@ -15,6 +15,7 @@ from warehouse.dbt_manifest import Source
 from warehouse.dbt_runner import raw_location
 from warehouse.errors import LoadError, problem_list, suggestion
 from warehouse.project import Project
+from warehouse.sources.rules import DEFAULTS, Rules, parse_rules
 
 
 class Kind(StrEnum):
@@ -89,6 +90,8 @@ class LoadSpec:
     """What happens when a file has other content under the same name: `replace` its rows, or `error`."""
     new_columns: str = "accept"
     """`accept` or `error`."""
+    rules: Rules = field(default_factory=lambda: DEFAULTS)
+    """What is done about files that are broken: `meta.checks` of the source."""
     resource: str | None = None
     """`package.module:function` that gives a dlt resource or source."""
 
@@ -105,13 +108,14 @@ def read_specs(
 
     Raises:
         LoadError: lists every problem of every table.
+        ProjectError: `meta.checks` of a source cannot be used; lists every problem.
     """
+    declared = [source for source in sources if "load" in source.meta]
+    rules = parse_rules(declared)
     specs, problems = [], []
-    for source in sorted(sources, key=lambda source: (source.source_name, source.name)):
-        if "load" not in source.meta:
-            continue
+    for source in sorted(declared, key=lambda source: (source.source_name, source.name)):
         found: list[str] = []
-        spec = _spec(project, source, environment, found)
+        spec = _spec(project, source, rules[source.unique_id], environment, found)
         where = f"{source.source_name}.{source.name} (declared in {source.file_path})"
         problems += [f"{where}: {problem}" for problem in found]
         if spec is not None:
@@ -121,7 +125,9 @@ def read_specs(
     return tuple(specs)
 
 
-def _spec(project: Project, source: Source, environment: Mapping[str, str], problems: list[str]) -> LoadSpec | None:
+def _spec(
+    project: Project, source: Source, rules: Rules, environment: Mapping[str, str], problems: list[str]
+) -> LoadSpec | None:
     load = source.meta["load"]
     if not isinstance(load, Mapping):
         problems.append(f"load must be a mapping such as {{from: postgres, ...}}, not {_shown(load)}")
@@ -166,6 +172,7 @@ def _spec(project: Project, source: Source, environment: Mapping[str, str], prob
         options=reader.options(),
         changed=reader.choice("changed", ("replace", "error")) or "replace",
         new_columns=reader.choice("new_columns", ("accept", "error")) or "accept",
+        rules=rules,
         resource=reader.text("resource"),
     )
 

@@ -43,10 +43,10 @@ def packing_problem(path: Path, location: Location) -> tuple[str, str]:
         said = next((kind for kind, name in _NAMES.items() if ending == f".{name}"), "none")
     if found == said or said not in (*_NAMES, "none"):
         return "", ""
-    where = "its name does" if by_name else "its external_location does"
+    where = "its name does" if by_name else "its declaration does"
     if found == "none":
         return f"is no {said} archive, as {where} say", "have it delivered again, packed"
     advice = (
-        f"have it delivered as {path.name}.{_NAMES[found]}, or set compression = '{found}' in its external_location"
+        f"have it delivered as {path.name}.{_NAMES[found]}, or set compression = '{found}' where the source is declared"
     )
     return f"is a {found} archive, which {where} not say", advice

@@ -16,7 +16,7 @@ from pathlib import Path
 from warehouse.engine.base import Engine
 from warehouse.errors import QueryError
 from warehouse.sources.archives import packing_problem, workbook_problem
-from warehouse.sources.locations import Location, Reader
+from warehouse.sources.locations import Location, Reader, exact_pattern
 from warehouse.sources.rules import Trouble
 from warehouse.sources.text_facts import TextFacts, read_bytes
 from warehouse.sql import Query, Relation, Step, identifier, literal
@@ -108,7 +108,7 @@ def _text_faults(text: TextFacts, location: Location) -> list[Fault]:
             Fault(
                 trouble=Trouble.ENCODING,
                 message="is encoded as UTF-16 or UTF-32, and the build reads UTF-8",
-                advice="have it delivered as UTF-8, or set encoding = 'utf-16' in its external_location",
+                advice="have it delivered as UTF-8, or set encoding = 'utf-16' where the source is declared",
             )
         ]
     if text.bad_line is not None:
@@ -116,7 +116,7 @@ def _text_faults(text: TextFacts, location: Location) -> list[Fault]:
             Fault(
                 trouble=Trouble.ENCODING,
                 message=f"is not UTF-8: line {text.bad_line:,} has the byte 0x{text.bad_byte or 0:02X}",
-                advice="have it delivered as UTF-8, or set encoding = 'latin-1' in its external_location",
+                advice="have it delivered as UTF-8, or set encoding = 'latin-1' where the source is declared",
             )
         ]
     if text.nul_line is not None:
@@ -151,7 +151,7 @@ def _refused(error: QueryError, text: TextFacts | None) -> Fault:
         return Fault(
             trouble=Trouble.DAMAGED,
             message=f"has a line of more than {int(too_long[1]):,} bytes",
-            advice="a quote that never ends? if it is meant, set max_line_size in its external_location",
+            advice="a quote that never ends? if it is meant, set max_line_size where the source is declared",
         )
     if text is not None and (0 < text.carriage_returns < text.line_feeds or (text.lone_returns and text.line_feeds)):
         counts = {
@@ -246,7 +246,6 @@ def strict_read_sql(
     path: str, location: Location, *, delimiter: str, width: int, has_header: bool
 ) -> tuple[Query, Query]:
     """The count of rows that have exactly `width` fields; and, after it ran, a few of the others: `line`, `reason`."""
-    exact = "".join(f"[{char}]" if char in "*?[" else char for char in path)
     columns = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(width))
     passed = "".join(f", {name} = {value}" for name, value in location.options if name in _PASSED_ON)
     given = location.option("quote", "quotechar")
@@ -254,8 +253,9 @@ def strict_read_sql(
     escape = location.option("escape") or quote
     encoding = location.option("encoding")
     call = (
-        f"read_csv({literal(exact)}, auto_detect = false, delim = {literal(delimiter)}, quote = {literal(quote)}, "
-        f"escape = {literal(escape)}, header = {str(has_header).lower()}, columns = {{{columns}}}, "
+        f"read_csv({literal(exact_pattern(path))}, auto_detect = false, delim = {literal(delimiter)}, "
+        f"quote = {literal(quote)}, escape = {literal(escape)}, header = {str(has_header).lower()}, "
+        f"columns = {{{columns}}}, "
         f"{f'encoding = {literal(encoding)}, ' if encoding else ''}"
         f"store_rejects = true, rejects_table = {literal(_REJECTS)}, rejects_scan = {literal(_SCANS)}{passed})"
     )
@@ -311,7 +311,7 @@ def _header_faults(header: Sequence[str] | None, names: Sequence[str], delimiter
             trouble=Trouble.DIALECT,
             message=f"has the header {shown}, delimited by {delimiter!r}, and the build would read the columns "
             f"{', '.join(map(repr, names[:10]))}",
-            advice="rows would be lost without a word; say delim and header in its external_location",
+            advice="rows would be lost without a word; say delim and header where the source is declared",
         )
     ]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from warehouse.sql import literal
+from warehouse.sql import Relation, literal
 
 
 class Reader(StrEnum):
@@ -39,6 +39,7 @@ _ENDINGS = (
     (re.compile(r"\.xlsx$", re.IGNORECASE), Reader.EXCEL, "read_xlsx"),
 )
 _CALL = re.compile(r"\s*(\w+)\s*\((.*)\)\s*", re.DOTALL)
+_WEB = re.compile(r"https?://", re.IGNORECASE)
 _TEXT = re.compile(r"'((?:[^']|'')*)'")
 
 
@@ -68,10 +69,16 @@ class Location:
 
     def of_file(self, path: str) -> str:
         """The same call for one file, ready to stand behind `from`."""
-        # DuckDB takes `*`, `?` and `[` in a path for a pattern.
-        exact = "".join(f"[{char}]" if char in "*?[" else char for char in path)
         rest = "".join(f", {name} = {value}" for name, value in self.options)
-        return f"{self.function}({literal(exact)}{rest})"
+        return f"{self.function}({literal(exact_pattern(path))}{rest})"
+
+
+def exact_pattern(path: str) -> str:
+    """The path as a pattern that matches nothing else: DuckDB takes `*`, `?` and `[` in a path for a pattern.
+
+    A web address stays as it is: what follows its `?` belongs to it.
+    """
+    return path if _WEB.match(path) else Relation.escaped([path])[0]
 
 
 def parse_location(text: str) -> Location:
