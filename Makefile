@@ -10,10 +10,10 @@ PYTEST := python -m pytest -n auto --dist loadscope
 # The newest DuckDB that the package admits; .venv has the oldest.
 NEXT_DUCKDB := 2.0.0
 
-.PHONY: help quickstart install lint check test torch compatibility bench clean
+.PHONY: help quickstart install lint check test torch compatibility bench bench-crowd bench-faults clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 24
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
 quickstart: .venv/core ## Build, check and publish the example warehouse, export two datasets, report leaks and drift
 	@echo "==> warehouse build"
@@ -52,6 +52,17 @@ compatibility: .venv-next/dev ## Run the tests of builds, validation and dataset
 bench: .venv/dev .venv-peers/bench .venv-deepchecks/bench .venv-nannyml/bench ## Measure speed and memory against peers and floors, as ratios
 	$(BIN)/python benchmarks/run.py --peer-python .venv-peers/bin/python \
 		--deepchecks-python .venv-deepchecks/bin/python --nannyml-python .venv-nannyml/bin/python
+
+# Seconds, kills and the seed of chance can be said: make bench-crowd SECONDS=60
+SECONDS ?= 600
+KILLS ?= 200
+SEED ?= 1
+
+bench-crowd: .venv/dev ## Let 8 readers, 2 exporters and a builder work at once for 10 minutes
+	$(BIN)/python benchmarks/crowd.py --seconds $(SECONDS)
+
+bench-faults: .venv/dev ## Kill builds, publications, nights and clean-ups at 200 random moments
+	$(BIN)/python benchmarks/faults.py --kills $(KILLS) --seed $(SEED)
 
 clean: ## Delete generated state, caches and .venv
 	rm -rf .venv .venv-next .venv-peers .venv-deepchecks .venv-nannyml build dist target logs *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis benchmarks/out

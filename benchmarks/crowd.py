@@ -3,7 +3,8 @@
     python benchmarks/crowd.py --seconds 600
 
 Every reader checks what it reads: all tables of one build are from one delivery of rows. Every export is verified.
-Prints how long opening took at most, and what each process needed; exits with 1 when anything went wrong.
+Prints how long opening took at most, and what each process needed; exits with 1 when anything went wrong, or when a
+reader waited longer than nobody waits who is not blocked.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -179,10 +181,15 @@ def build(root: Path, rows: int) -> Iterator[float]:
 
 
 READERS = (read_current, read_build, ask, load, read_current, read_long, read_current, read_build)
+ROLES = {reader.__name__ for reader in READERS}
 
 
 def work(role: str, steps: Iterator[float], seconds: float) -> dict[str, Any]:
     """Takes steps until the time is over; what they took, and what went wrong."""
+    if role != "build":
+        next(steps)  # imports are no part of it
+    print("ready", flush=True)
+    sys.stdin.readline()
     deadline = time.monotonic() + seconds
     waits: list[float] = []
     resident: list[float] = []
@@ -234,6 +241,9 @@ def main() -> None:
     parser.add_argument("--readers", type=int, default=8)
     parser.add_argument("--exporters", type=int, default=2)
     parser.add_argument("--rows", type=int, default=20_000)
+    parser.add_argument(
+        "--longest", type=float, default=5.0, help="seconds that opening may take, imports and other processes aside"
+    )
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--project", type=Path, help=argparse.SUPPRESS)
@@ -249,7 +259,10 @@ def main() -> None:
         print(json.dumps(results))
     else:
         print_results(results)
-    if any(result["errors"] or not result["count"] for result in results):
+    blocked = [result for result in results if result["role"] in ROLES and result["longest"] > arguments.longest]
+    for result in blocked:
+        print(f"{result['role']} waited {result['longest']:.1f} s to open what it reads", file=sys.stderr)
+    if blocked or any(result["errors"] or not result["count"] for result in results):
         sys.exit(1)
 
 
@@ -261,10 +274,18 @@ def run_all(root: Path, arguments: argparse.Namespace) -> list[dict[str, Any]]:
     names = ["build:0", *(f"export:{number}" for number in range(arguments.exporters))]
     names += [f"read:{number}" for number in range(arguments.readers)]
     words = [sys.executable, __file__, "--project", str(root), "--seconds", str(arguments.seconds)]
+    words += ["--rows", str(arguments.rows), "--worker"]
     workers = [
-        subprocess.Popen([*words, "--rows", str(arguments.rows), "--worker", name], stdout=subprocess.PIPE, text=True)
-        for name in names
+        subprocess.Popen([*words, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for name in names
     ]
+    for worker in workers:
+        assert worker.stdout is not None
+        worker.stdout.readline()
+    for worker in workers:
+        assert worker.stdin is not None
+        with suppress(BrokenPipeError):  # it has died, and is told of below
+            worker.stdin.write("go\n")
+            worker.stdin.flush()
     results = []
     for worker in workers:
         out, _ = worker.communicate()
@@ -275,6 +296,7 @@ def run_all(root: Path, arguments: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def print_results(results: list[dict[str, Any]]) -> None:
+    print("times that readers needed to open what they read, exporters and the builder for all of their work")
     print(f"{'who':14} {'times':>7} {'median':>9} {'p99':>9} {'longest':>9} {'peak MB':>8}  kept MB")
     for result in results:
         if result["count"]:

@@ -2,12 +2,9 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import re
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small_disks import make_read_only, small_disk
 
 from warehouse import storage
 from warehouse.builds import Build, build_warehouse, list_builds, roll_back
@@ -303,14 +301,8 @@ def test_a_clock_that_jumps_back_does_not_break_the_order(project: Project) -> N
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 24 MiB of its own."""
-    path = tmp_path / "disk"
-    path.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(path)], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("mounting a small disk needs root")
-    yield path
-    subprocess.run(["umount", "--lazy", str(path)], check=True)
+    with small_disk(tmp_path / "disk") as folder:
+        yield folder
 
 
 @pytest.mark.parametrize("free_kib", [0, 64, 600], ids=["for nothing", "for the record", "for half a database"])
@@ -335,7 +327,7 @@ def test_a_full_disk_is_one_clear_error_and_changes_nothing(project: Project, di
 def test_a_read_only_disk_is_one_clear_error_and_can_still_be_read(project: Project, disk: Path) -> None:
     project = replace(project, settings=replace(project.settings, state_path=str(disk)))
     first = build(project)
-    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    make_read_only(disk)
 
     with pytest.raises(StorageError, match="Read-only file system"):
         build(project)
@@ -349,35 +341,6 @@ def test_a_state_folder_that_cannot_be_made_is_one_clear_error(project: Project)
 
     with pytest.raises(StorageError, match="cannot lock /proc/var"):
         build(blocked)
-
-
-def test_kill_at_any_moment_leaves_a_whole_published_build(project: Project) -> None:
-    published = {build(project).id}
-    chance = random.Random(7)
-    script = (
-        "from datetime import datetime, UTC\nfrom warehouse.builds import build_warehouse\n"
-        "from warehouse.project import Project\nimport dbt.cli.main\nprint('go', flush=True)\n"
-        "print(build_warehouse(Project.find(), now=datetime.now(UTC)).id, flush=True)"
-    )
-    for _ in range(8):
-        process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(chance.uniform(0.0, 2.5))
-        os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
-
-        current = find_build(project)
-        record = read_record(project, current.id)
-        assert record is not None
-        assert record.status is Status.PASSED
-        assert query(current.database_path, "select count(*) from customers") == [(2,)]
-        published.add(current.id)
-
-    last = build(project)
-    assert last.published
-    assert all(record.status is not Status.RUNNING for record in read_records(project))
-    assert {path.name for path in project.builds_path.iterdir()} == {entry.id for entry in list_builds(project)}
 
 
 def test_commands_say_what_they_did_and_exit_as_documented(project: Project, run: Callable[..., Any]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 from fake_builds import Fake
+from small_disks import fill, small_disk
 
 from warehouse.datasets.holdings import Entity
 from warehouse.datasets.marks import read_tags
@@ -89,28 +89,9 @@ def test_a_version_whose_removal_cannot_be_recorded_stays(fake: Fake) -> None:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own, of few megabytes."""
-    folder = tmp_path / "a small disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
-        pytest.skip("only root may mount a small disk")
-    try:
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "a small disk") as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def fill(disk: Path) -> None:
-    """Leaves not a byte free."""
-    size = 1 << 20
-    with (disk / "filler").open("ab", buffering=0) as filler:
-        while size:
-            try:
-                filler.write(b"\1" * size)
-            except OSError:
-                size //= 2
 
 
 @pytest.mark.parametrize(
@@ -120,12 +101,12 @@ def fill(disk: Path) -> None:
         pytest.param(lambda fake: clean_up(fake.project, now=NOW, keep=1), id="gc"),
     ],
 )
-def test_a_full_disk_can_be_freed(small_disk: Path, free: Callable[[Fake], Any]) -> None:
-    fake = Fake(small_disk / "project")
+def test_a_full_disk_can_be_freed(disk: Path, free: Callable[[Fake], Any]) -> None:
+    fake = Fake(disk / "project")
     add_versions(fake, 1000, 1100)
     fake.build(DECLARED, rows=ROWS.replace("1000", "1200"))
-    fill(small_disk)
-    assert os.statvfs(small_disk).f_bavail == 0
+    fill(disk)
+    assert os.statvfs(disk).f_bavail == 0
     with pytest.raises(StorageError, match="free some space"):
         export_dataset(fake.project, "late", now=NOW)
     with pytest.raises(StorageError, match="free some space"):
@@ -137,6 +118,6 @@ def test_a_full_disk_can_be_freed(small_disk: Path, free: Callable[[Fake], Any])
 
     assert version_numbers(fake.project, "late") == ["1.1.0"]
     assert verify_version(read_version(fake.project.datasets_path / "late/1.1.0")).findings == ()
-    assert os.statvfs(small_disk).f_bavail > 0
-    (small_disk / "filler").unlink()
+    assert os.statvfs(disk).f_bavail > 0
+    (disk / "filler").unlink()
     assert export_dataset(fake.project, "late", now=NOW).manifest.version == "1.2.0"

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,9 +105,11 @@ def push_build(
             )
 
         moved = change_pointer(target, move)
-        if moved is not None:
-            _remember_pointer(project, target, moved)
-        _keep_index(project, files.path, build)
+        # NOTE: what is kept here saves work and a --force; on a disk that is full or read-only, the push is done too.
+        with suppress(StorageError):
+            if moved is not None:
+                _remember_pointer(project, target, moved)
+            _keep_index(project, files.path, build)
     return BuildPush(
         id=build.id,
         url=target.url,

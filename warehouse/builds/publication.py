@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
 from warehouse import records, storage
 from warehouse.builds.listing import list_builds
-from warehouse.errors import BuildError
+from warehouse.errors import BuildError, StorageError, WarehouseError
 from warehouse.project import Project
 from warehouse.published import find_build
 from warehouse.records import Status
@@ -47,8 +48,18 @@ def roll_back(project: Project, *, now: datetime, build_id: str | None = None) -
         if not earlier:
             raise BuildError(f"no build before {current} has passed and is still kept\n  list: warehouse builds")
         build_id = max(earlier)
-    publish(project, build_id)
+    find_build(project, build_id)
     record = records.start_record(project, command="rollback", run_id=records.new_run_id(project, now), now=now)
-    details = {"from": current, "to": build_id}
-    records.write_record(project, replace(record, status=Status.PASSED, details=details))
+    record = replace(record, details={"from": current, "to": build_id})
+    # On record before the switch: a full disk then stops it before anything has changed, and after a kill in between
+    # the next build, or the next night, can tell that somebody meant this.
+    records.write_record(project, record)
+    try:
+        publish(project, build_id)
+    except WarehouseError as error:
+        with suppress(StorageError):
+            details = {**record.details, "error": str(error)}
+            records.write_record(project, replace(record, status=Status.ERROR, details=details))
+        raise
+    records.write_record(project, replace(record, status=Status.PASSED))
     return current, build_id

@@ -58,7 +58,7 @@ def find_same_build(project: Project, *, now: datetime) -> SameBuild:
             build_id=current,
             why=f"build {current} stands: the sources, the project and the tools are what it was made from",
         )
-    decided = _switched_by_hand(project, since=record.id)
+    decided = _switched_by_hand(project, since=record.id, current=current)
     if not decided:
         return SameBuild(
             build_id=record.id,
@@ -92,9 +92,15 @@ def _newest_passed(project: Project) -> Record | None:
     return None
 
 
-def _switched_by_hand(project: Project, *, since: str) -> bool:
+def _switched_by_hand(project: Project, *, since: str, current: str) -> bool:
     found = (records.read_record(project, run) for run in records.run_ids(project) if run > since)
-    return any(record is not None and record.command == "rollback" for record in found)
+    # One that was killed on the way counts when it came as far as the switch.
+    return any(
+        record is not None
+        and record.command == "rollback"
+        and (record.status is Status.PASSED or record.details.get("to") == current)
+        for record in found
+    )
 
 
 def _reasons(project: Project, record: Record, now: datetime) -> Iterator[str]:
