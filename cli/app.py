@@ -20,6 +20,7 @@ from .commands import (
     builds,
     datasets,
     dev,
+    docs,
     drift,
     leakage,
     loads,
@@ -106,6 +107,7 @@ app.command("remote", rich_help_panel=DATASETS)(stores.remote)
 app.command("drift", rich_help_panel=REPORTS)(drift.drift)
 app.command("profile", rich_help_panel=REPORTS)(drift.profile)
 app.command("leakage", rich_help_panel=REPORTS)(leakage.leakage)
+app.add_typer(docs.app, name="docs", rich_help_panel=REPORTS)
 
 
 def main() -> None:

@@ -48,6 +48,11 @@ def print_error(text: str) -> None:
     _console(stderr=True).print(f"error: {_safe(text)}", style="red", markup=False)
 
 
+def print_note(text: str) -> None:
+    """A line beside the result, on stderr."""
+    _console(stderr=True).print(_safe(text), markup=False)
+
+
 def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", right: Iterable[str] = ()
 ) -> None:
@@ -150,6 +155,14 @@ def transfer(verb: str) -> Iterator[Callable[[int], None]]:
     status = _console(stderr=True).status(verb) if sys.stderr.isatty() else None
     with status or nullcontext():
         yield count
+
+
+@contextmanager
+def working(doing: str, *, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """What takes words of what is being done; on a terminal they are shown on stderr."""
+    status = _console(stderr=True).status(doing) if not quiet and sys.stderr.isatty() else None
+    with status or nullcontext():
+        yield (lambda text: status.update(_safe(text))) if status is not None else (lambda text: None)
 
 
 class BuildProgress:

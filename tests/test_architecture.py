@@ -49,7 +49,8 @@ ARROWS: dict[str, set[str]] = {
     },
     "retention": {"errors", "findings", "project", "published", "storage", "records", "datasets"},
     "checks": {"errors", "findings", "sql", "engine", "statistics", "datasets"},
-    "reports": {"errors", "findings", "stages", "statistics", "datasets", "checks"},
+    "catalog_facts": {"findings"},
+    "reports": {"errors", "findings", "stages", "statistics", "datasets", "checks", "catalog_facts"},
     "loads": {
         *("errors", "findings", "sql", "project", "storage", "engine", "records", "dbt_manifest", "dbt_runner"),
         *("extensions", "scrubbing", "sources"),
@@ -61,7 +62,8 @@ ARROWS: dict[str, set[str]] = {
     },
     "site": {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
-        *("statistics", "datasets", "checks", "reports", "sources", "validation"),
+        *("statistics", "datasets", "checks", "reports", "sources", "validation", "catalog_facts", "stages"),
+        "dbt_runner",
     },
     "stages": {"findings", "records"},
     "scrubbing": set(),

@@ -17,7 +17,8 @@ import pytest
 from warehouse.checks.drift.importance import rank_columns
 from warehouse.checks.drift.report import DriftReport
 from warehouse.checks.drift.result import DriftResult
-from warehouse.reports.html import drift_html, visible
+from warehouse.reports.html import drift_html
+from warehouse.reports.visible import visible
 
 STRUCTURE = "html head meta title style body header main footer section article nav figure figcaption script"
 TEXT = "h1 h2 h3 h4 h5 p ul li b i a span bdi dl dt dd div details summary table thead tbody caption tr th td"

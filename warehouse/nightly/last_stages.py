@@ -51,6 +51,7 @@ def report(tonight: Tonight) -> Done:
 
     Raises:
         StorageError: the disk is full or the folder cannot be written.
+        LockedError: somebody else builds the site for more than a minute.
     """
     project = tonight.project
     page = write_report(project, tonight.so_far())
@@ -59,7 +60,7 @@ def report(tonight: Tonight) -> Done:
     if project.settings.nightly_site:
         from warehouse.site.site import build_site
 
-        site = build_site(project, now=tonight.clock())
+        site = build_site(project, now=tonight.clock(), night=tonight.so_far())
         index = project.relative(site.path / "index.html")
         details["reports"].append({"title": "the site", "path": index})
         message += f" and {site.page_count:,} pages of the site, {index}"

@@ -10,7 +10,7 @@ from typing import Literal
 from warehouse.findings import Severity
 from warehouse.project import Project
 from warehouse.reports import nightly_words as words
-from warehouse.reports.html import visible
+from warehouse.reports.visible import visible
 from warehouse.stages import Nightly
 
 MOST_FINDINGS = 8

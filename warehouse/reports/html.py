@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from warehouse.checks.drift.report import DriftReport, report_of
 from warehouse.checks.drift.result import DriftResult
@@ -16,19 +17,18 @@ from warehouse.checks.drift.summary import label_of
 from warehouse.checks.drift.verdicts import Verdict
 from warehouse.checks.drift.words import number_text, points_text, share_text
 from warehouse.reports import charts, drift_page, nightly_words
+from warehouse.reports.prose import prose
+from warehouse.reports.visible import visible
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-LONGEST = 200
 MOST_BYTES = 990_000
 """Of a page, so that it opens at once on a phone and fits into a mail."""
 MOST_DETAIL = 4
 """Of a card, see `drift_card.html`."""
 MOST_IMPORTANT = 5
 """As many columns keep all their detail when others have lost theirs."""
-# Control characters, and those that turn the reading direction of what follows them.
-_HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
 
 
 def drift_html(found: DriftReport | DriftResult) -> str:
@@ -98,14 +98,6 @@ def _card_texts(cards: Sequence[drift_page.Card], label: str, room: int) -> list
     return texts
 
 
-def visible(text: object, limit: int = LONGEST) -> str:
-    """Text fit to be shown: no control or direction characters, not longer than `limit`; blanks alone can be seen."""
-    cleaned = _HARMFUL.sub("\N{REPLACEMENT CHARACTER}", str(text))
-    if cleaned.isspace():
-        cleaned = "\N{OPEN BOX}" * len(cleaned)
-    return cleaned if len(cleaned) <= limit else cleaned[: limit - 1] + "…"
-
-
 def _fact(value: float | str | None) -> str:
     return "–" if value is None else visible(value) if isinstance(value, str) else number_text(value)
 
@@ -121,6 +113,16 @@ def _measure(value: float | None) -> str:
 
 def _label_value(value: float | None, as_share: bool) -> str:
     return "–" if value is None else share_text(value) if as_share else number_text(value)
+
+
+def size_text(size: int) -> str:
+    """`size` bytes as people read it: 12.3 MiB."""
+    value = float(size)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TiB"
 
 
 def _signed(value: float, as_share: bool) -> str:
@@ -169,8 +171,26 @@ def _environment() -> Environment:
         "signed": _signed,
         "auc": _auc_place,
         "counted": nightly_words.counted,
+        "moment": nightly_words.moment_text,
+        "seconds": nightly_words.seconds_text,
+        "size": size_text,
+        "prose": prose,
+        "href": quote,
     }
     return environment
+
+
+def linked_page(template: str, **values: object) -> str:
+    """The template's page of a site, whose styles and scripts are files of the site; nothing else may act or load."""
+    policy = (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'none'; base-uri 'none'"
+    )
+    return _squeezed(_environment().get_template(template).render(policy=policy, **values))
+
+
+def template_text(*names: str) -> str:
+    """Styles or scripts of `templates/`, one after the other."""
+    return _squeezed("".join(_text(name) for name in names))
 
 
 def _render(template: str, **values: object) -> str:

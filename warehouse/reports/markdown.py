@@ -15,7 +15,7 @@ from warehouse.checks.drift.result import ColumnDrift, DriftResult
 from warehouse.checks.drift.verdicts import Verdict
 from warehouse.checks.drift.words import count_text
 from warehouse.reports.drift_page import advice, changed_relations, sentences, tiles
-from warehouse.reports.html import visible
+from warehouse.reports.visible import visible
 
 MOST_ROWS = 20
 """Of a table; a comment on GitHub holds 65,536 characters."""

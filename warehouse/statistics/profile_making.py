@@ -281,7 +281,7 @@ def _with_groups(
         return column
     found = []
     for place, relation in enumerate(relations):
-        cells = distribution_cells(_with_itself(column, place))
+        cells = distribution_cells(with_itself(column, place))
         measured = Measured(column.name, column.family)
         with_lone = column.kind is Kind.CATEGORY
         known = (
@@ -313,7 +313,8 @@ def _with_groups(
     return replace(column, sides=sides)
 
 
-def _with_itself(column: ColumnProfile, place: int) -> ColumnPair:
+def with_itself(column: ColumnProfile, place: int) -> ColumnPair:
+    """One set's facts of a column as both sides of a comparison, for whoever asks about one set alone."""
     scan, histogram = sketch_of(column, place), histogram_of(column, place)
     has_bins = column.bins is not None
     return ColumnPair(

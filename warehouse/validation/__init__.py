@@ -10,6 +10,7 @@ from warehouse.validation.results import (
     SuiteResult,
     ValidationResult,
     as_record,
+    suites_of_record,
 )
 from warehouse.validation.running import run_suites
 from warehouse.validation.suites import Expectation, Suite, load_suites, suite_names
@@ -24,4 +25,5 @@ __all__ = [
     "load_suites",
     "run_suites",
     "suite_names",
+    "suites_of_record",
 ]

@@ -197,6 +197,30 @@ def as_record(result: ValidationResult) -> dict[str, Any]:
     return record
 
 
+def suites_of_record(document: object) -> tuple[SuiteResult, ...]:
+    """The suites of a result that `as_record` wrote, without the rows that failed; nothing of what cannot be read."""
+    try:
+        return tuple(_suite(suite) for suite in document["suites"])  # type: ignore[index]  # checked right here
+    except (KeyError, TypeError, ValueError):
+        return ()
+
+
+def _suite(document: Mapping[str, Any]) -> SuiteResult:
+    results = []
+    for entry in document["expectations"]:
+        known = {field.name: entry[field.name] for field in fields(ExpectationResult) if field.name in entry}
+        known |= {"severity": Severity(known["severity"]), "path": Path(known["path"]), "examples": ()}
+        results.append(ExpectationResult(**known))
+    return SuiteResult(
+        name=document["name"],
+        table=document["table"],
+        path=Path(document["path"]),
+        row_count=document["row_count"],
+        seconds=document["seconds"],
+        expectations=tuple(results),
+    )
+
+
 def _plain(value: object) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}

@@ -1,0 +1,105 @@
+"""What the published file holds: every table's columns, and profiles of those that are kept as rows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from warehouse.dbt_manifest import DbtManifest, Model
+from warehouse.engine.base import Engine
+from warehouse.engine.local import LocalEngine
+from warehouse.project import Project
+from warehouse.published import open_build
+from warehouse.site.file_names import file_stem
+from warehouse.site.profiling import NOTHING, TableProfile, forget_old_profiles, profiles_folder, table_profile
+from warehouse.site.table_facts import withheld_columns
+from warehouse.sql import Query, Relation, Step
+
+VIRTUAL = ("view", "ephemeral")
+"""Materializations that keep no rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedTables:
+    """Columns and profiles."""
+
+    types: Mapping[tuple[str, str], Mapping[str, str]]
+    """Schema and table to columns with their types, in the table's order."""
+    profiles: Mapping[str, TableProfile]
+    """By unique id; views have none."""
+
+
+def columns_sql() -> Query:
+    """One row per column of every table and view: `schema_name`, `table_name`, `column_name`, `data_type`."""
+    return Query.of(
+        Step(
+            "columns",
+            """
+            select
+                schema_name,
+                table_name,
+                column_name,
+                data_type,
+            from duckdb_columns()
+            where database_name = current_database() and not internal
+            order by schema_name, table_name, column_index
+            """,
+        )
+    )
+
+
+def column_types(engine: Engine) -> dict[tuple[str, str], dict[str, str]]:
+    """The columns of every table and view."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for row in engine.rows(columns_sql()):
+        found.setdefault((row["schema_name"], row["table_name"]), {})[row["column_name"]] = row["data_type"]
+    return found
+
+
+def published_tables(
+    project: Project,
+    manifest: DbtManifest,
+    *,
+    build_id: str,
+    profiles: bool,
+    on_progress: Callable[[str], None] = lambda _: None,
+) -> PublishedTables:
+    """Reads the build of this id; its tables are profiled side by side, and only those that have no profile yet.
+
+    Raises:
+        ProjectError: there is no such build.
+        StorageError: its file cannot be opened, or the disk is full.
+    """
+    files, connection = open_build(project, build_id)
+    folder = profiles_folder(project, files.id)
+    with connection:
+        types = column_types(LocalEngine(connection))
+        models = [
+            model
+            for model in manifest.models.values()
+            if model.materialized not in VIRTUAL and (model.schema, model.alias) in types
+        ]
+        if not profiles:
+            return PublishedTables(types=types, profiles={model.unique_id: NOTHING for model in models})
+        done = 0
+
+        def make(model: Model) -> TableProfile:
+            nonlocal done
+            with connection.cursor() as cursor:
+                profile = table_profile(
+                    LocalEngine(cursor),
+                    Relation.table(model.schema, model.alias),
+                    withheld=withheld_columns(model),
+                    path=folder / f"{file_stem(model.unique_id)}.json",
+                )
+            done += 1
+            on_progress(f"profiles: {done:,} of {len(models):,} tables")
+            return profile
+
+        # Small tables leave most of a core waiting between their statements.
+        with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+            made = dict(zip((model.unique_id for model in models), pool.map(make, models), strict=True))
+    forget_old_profiles(project, keep=[files.id])
+    return PublishedTables(types=types, profiles=made)
