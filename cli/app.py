@@ -20,6 +20,7 @@ from .commands import (
     builds,
     datasets,
     dev,
+    diagnose,
     docs,
     drift,
     leakage,
@@ -107,6 +108,7 @@ app.command("remote", rich_help_panel=DATASETS)(stores.remote)
 app.command("drift", rich_help_panel=REPORTS)(drift.drift)
 app.command("profile", rich_help_panel=REPORTS)(drift.profile)
 app.command("leakage", rich_help_panel=REPORTS)(leakage.leakage)
+app.command("diagnose", rich_help_panel=REPORTS)(diagnose.diagnose)
 app.add_typer(docs.app, name="docs", rich_help_panel=REPORTS)
 
 

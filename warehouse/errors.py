@@ -77,6 +77,10 @@ class LoadError(WarehouseError):
     """Rows of a source could not be loaded as declared; lists every problem of every table."""
 
 
+class PredictionError(WarehouseError):
+    """A model's predictions cannot be used: wrong columns, keys or values; lists every problem."""
+
+
 class MissingExtraError(WarehouseError):
     """A package that only some users need is not installed."""
 

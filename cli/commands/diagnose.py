@@ -1,0 +1,146 @@
+"""`diagnose`: where a model's errors come from, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+from uuid import uuid4
+
+import typer
+
+from warehouse.errors import PredictionError, suggestion
+from warehouse.findings import Severity
+from warehouse.project import Project
+
+from .. import console
+
+if TYPE_CHECKING:
+    from warehouse.checks.diagnosis.result import Diagnosis
+
+
+def diagnose(
+    context: typer.Context,
+    reference: Annotated[str, typer.Argument(help="A dataset, late_arrivals, or one version, late_arrivals@1.0.0.")],
+    predictions: Annotated[
+        str,
+        typer.Option(
+            help="Files (Parquet, CSV, JSON lines, Arrow) or a table of the published build: the dataset's key, and "
+            "prediction, probability or probability_<class>, score, loss.",
+        ),
+    ],
+    human: Annotated[
+        float | None, typer.Option(help="How people do, in the same metric: 0.05 is an error rate of 5 %.")
+    ] = None,
+    human_rows: Annotated[
+        int | None, typer.Option(help="Rows that this was measured on; default: it is taken as certain.")
+    ] = None,
+    detect: Annotated[
+        float | None,
+        typer.Option(help="The least difference that you want to see; default: a tenth of the last split's error."),
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="What the gaps are measured in; default: error_rate, mae or loss.")
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option(help="classes, numbers or loss; default: what label and predictions suggest.")
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ROLE=NAME", help="Which column holds what, when it is called otherwise: prediction=y_hat."
+        ),
+    ] = None,
+    positive: Annotated[
+        str | None, typer.Option(help="Of two classes the one that probability is of; default: the later one, true, 1.")
+    ] = None,
+    quantile: Annotated[float | None, typer.Option(help="The quantile that was predicted; adds pinball loss.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    fail_on: Annotated[
+        Severity, typer.Option(help="Exit with 1 when a finding is at least this severe.")
+    ] = Severity.CRITICAL,
+) -> None:
+    """Tell from a model's predictions where its errors come from, and what to do next.
+
+    Example: warehouse diagnose late_arrivals --predictions predictions.parquet --human 0.05
+    """
+    from warehouse.checks.diagnosis.diagnose import Question, diagnose_version
+    from warehouse.checks.diagnosis.result import MetricName, Task
+    from warehouse.datasets.named_rows import find_rows
+    from warehouse.datasets.versions import find_version_or_folder
+    from warehouse.engine.local import LocalEngine
+    from warehouse.reports.diagnosis_json import diagnosis_document, diagnosis_json
+    from warehouse.storage import connect, write_file
+
+    question = Question(
+        columns=_columns(column or ()),
+        task=Task(_word("--task", task, list(Task))) if task else None,
+        metric=MetricName(_word("--metric", metric, list(MetricName))) if metric else None,
+        positive=positive,
+        human=human,
+        human_rows=human_rows,
+        difference=detect,
+        quantile=quantile,
+    )
+    project = Project.find(context.obj)
+    version = find_version_or_folder(project, reference)
+    rows = find_rows(project, predictions)
+    settings = project.settings
+    with connect(
+        rows.build.database_path if rows.build else None,
+        memory_limit=settings.memory_limit,
+        threads=settings.threads,
+        # Two processes that share a folder for what does not fit into memory overwrite each other's files.
+        temporary_path=project.temporary_path / f"diagnosis-{uuid4().hex}",
+    ) as connection:
+        result = diagnose_version(LocalEngine(connection), version, rows.relation, question)
+    path = version.reports_path / "diagnosis.json"
+    write_file(path, diagnosis_json(result))
+    if as_json:
+        console.print_json(diagnosis_document(result))
+    else:
+        _print(result)
+        console.print_line(f"report: {project.relative(path)}")
+    order = list(Severity)
+    if any(order.index(finding.severity) <= order.index(fail_on) for finding in result.findings):
+        raise typer.Exit(1)
+
+
+def _columns(given: Sequence[str]) -> dict[str, str]:
+    columns = {}
+    for text in given:
+        role, equals, name = text.partition("=")
+        if not role or not equals or not name:
+            raise PredictionError(f"--column must be ROLE=NAME, for example prediction=y_hat, not {text!r}")
+        columns[role] = name
+    return columns
+
+
+def _word(option: str, text: str, known: Sequence[str]) -> str:
+    if text not in known:
+        raise PredictionError(f"{option} must be one of {', '.join(known)}, not {text!r}; {suggestion(text, known)}")
+    return text
+
+
+def _print(result: Diagnosis) -> None:
+    from warehouse.reports.diagnosis_text import (
+        LEVEL_RIGHT,
+        advice_lines,
+        diagnosis_opening,
+        level_headers,
+        level_rows,
+        metric_headers,
+        metric_rows,
+    )
+
+    console.print_line(diagnosis_opening(result))
+    console.print_table(level_headers(result), level_rows(result), right=LEVEL_RIGHT)
+    for sentence in result.summary:
+        console.print_line(sentence)
+    for line in advice_lines(result):
+        console.print_line(line)
+    console.print_table(metric_headers(result), metric_rows(result))
+    for finding in result.findings:
+        if finding.check.endswith("_predictions"):
+            console.print_finding(finding)
+    for reason in result.not_judged:
+        console.print_line(f"not judged: {reason}")
