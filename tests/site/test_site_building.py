@@ -124,7 +124,7 @@ def test_the_first_page_says_what_is_wrong_and_what_to_do(hostile) -> None:
     assert "The newest build is not published: failed" in home
     assert "The newest nightly run did not pass: error" in home
     assert "Dataset broken has a problem" in home
-    assert "Dataset late has problems" in home
+    assert "Dataset late has a problem" in home
     assert hostile.site.headline in home
     assert hostile.site.attention_count == 5
 
