@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from warehouse.checks.diagnosis import curve_area
 from warehouse.checks.diagnosis.diagnose import Question, diagnose
 from warehouse.checks.diagnosis.gaps import causes_between, rows_to_tell
 from warehouse.checks.diagnosis.result import Answer, Cause, Diagnosis, Level, MetricName, Task
@@ -29,6 +30,7 @@ ROWS = {
     "kind": f"['a', 'b', 'it''s'][1 + floor(3 * {U.format(2)})::int]",
     "amount": f"10 * {U.format(3)}",
     "owner": "i // 6",
+    "missing": "case when i >= 50 then i::double end",
 }
 PROBABILITY = f"round((flag::int + 2 * {U.format(4)}) / 3, 2)"
 
@@ -144,6 +146,29 @@ def test_the_variance_of_an_area_is_delongs(engine: LocalEngine, groups: tuple[s
     estimate = result.of("test").of(MetricName.AUC)  # type: ignore[union-attr]
     assert estimate is not None
     assert estimate.standard_error**2 == pytest.approx(delong_variance(flag, probability, owner if groups else None))
+
+
+def test_scores_sorted_in_parts_give_the_same_area(engine: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = f"select id, {PROBABILITY} as probability from data"
+    whole = [errors.of(MetricName.AUC) for errors in diagnosis(engine, given).splits]
+
+    monkeypatch.setattr(curve_area, "RANGE_ROWS", 100)
+    parts = [errors.of(MetricName.AUC) for errors in diagnosis(engine, given).splits]
+
+    for one, other in zip(whole, parts, strict=True):
+        assert one is not None
+        assert other is not None
+        assert (other.value, other.standard_error) == pytest.approx((one.value, one.standard_error), rel=1e-9)
+
+
+def test_predictions_of_rows_without_labels_say_so(engine: LocalEngine) -> None:
+    with pytest.raises(PredictionError, match="no predicted row has a label"):
+        diagnosis(
+            engine,
+            "select id, amount as prediction from data where id < 50",
+            Question(human=0.1),
+            label="missing",
+        )
 
 
 def test_rows_of_one_group_widen_the_interval(engine: LocalEngine) -> None:

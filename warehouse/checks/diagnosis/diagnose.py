@@ -162,7 +162,7 @@ def _judged(
     metric = question.metric or DEFAULT_METRICS[rows.target.task]
     _check_metric(metric, errors, question)
     levels = find_levels(errors, metric, human=question.human, human_rows=question.human_rows)
-    if not levels:
+    if not errors:
         raise PredictionError(
             f"no predicted row has a label, so nothing can be measured\n  label of {subject}: {spec.label!r}"
         )
