@@ -45,7 +45,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "exports": {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
-        *("statistics", "datasets", "checks", "reports", "object_store"),
+        *("statistics", "datasets", "checks", "reports", "object_store", "lineage"),
     },
     "retention": {"errors", "findings", "project", "published", "storage", "records", "datasets"},
     "checks": {"errors", "findings", "sql", "engine", "statistics", "datasets"},
@@ -75,7 +75,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "lineage": {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "stages", "logs"),
-        *("dbt_manifest", "scrubbing"),
+        *("dbt_manifest", "scrubbing", "sources"),
     },
     "nightly": {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),

@@ -93,6 +93,18 @@ def run_log(
             known[RUN_ID_VARIABLE] = before[2]
 
 
+def keep_to_themselves(*libraries: str) -> None:
+    """Keeps these loggers' lines from stderr, where Python shows what nobody handles; they may hold addresses.
+
+    For good: a thread that was given up may still log after its time.
+    """
+    for name in libraries:
+        logger = logging.getLogger(name)
+        logger.propagate = False
+        if not any(isinstance(handler, logging.NullHandler) for handler in logger.handlers):
+            logger.addHandler(logging.NullHandler())
+
+
 def log_path(project: Project, run_id: str, command: str = "nightly") -> Path:
     """Where the JSON lines of this run are kept."""
     return project.warehouse_path / "logs" / run_id / f"{command}.jsonl"

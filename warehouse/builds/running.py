@@ -11,12 +11,13 @@ import hashlib
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from warehouse import dbt_runner, queues, records, retention, storage
+from warehouse import dbt_runner, lineage, queues, records, retention, storage
 from warehouse.build_inputs import read_inputs
 from warehouse.builds.publication import publish
 from warehouse.builds.result import Build, Listener
@@ -67,17 +68,23 @@ def build_warehouse(
     """
     listener = listener or Listener()
     asked = time.monotonic()
-    with queues.queued_lock(
-        project.warehouse_path / "build.lock", purpose="a build", wait=wait, on_wait=listener.on_wait
+    # What catalogs are told waits for them, and nobody shall wait for a build that is done.
+    with (
+        ExitStack() as afterwards,
+        queues.queued_lock(
+            project.warehouse_path / "build.lock", purpose="a build", wait=wait, on_wait=listener.on_wait
+        ),
     ):
         started = time.monotonic()
         now += timedelta(seconds=started - asked)  # its id says when it began, not since when it waited
-        retention.sweep_interrupted(project)
+        _sweep_interrupted(project, now=now)
         record = records.start_record(project, command="build", run_id=records.new_run_id(project, now), now=now)
         options = {"select": list(select), "exclude": list(exclude), "full_refresh": full_refresh}
         record = replace(record, details={"options": options})
         records.write_record(project, record)
         run = _Run(project, record, started, listener, now=now)
+        told = lineage.start_run(project, job="build", run_id=record.id, started_at=record.started_at)
+        afterwards.callback(lambda: lineage.end_build(told, run.record, run.files))
         try:
             return run.build(select=select, exclude=exclude, full_refresh=full_refresh)
         except WarehouseError as error:
@@ -86,6 +93,12 @@ def build_warehouse(
         except BaseException as error:
             run.finish(Status.INTERRUPTED, error=f"{type(error).__name__}: {error}")
             raise
+
+
+def _sweep_interrupted(project: Project, *, now: datetime) -> None:
+    for run_id in retention.sweep_interrupted(project):
+        if (record := records.read_record(project, run_id)) is not None:
+            lineage.abort_run(project, job="build", record=record, now=now)
 
 
 class _Run:

@@ -60,6 +60,7 @@ def exported_aside(
             fraction=share.fraction if share else None,
             allow_split_changes=True,
             recorded=recorded.manifest.spec if recorded else None,
+            tell=False,
         )
         yield Version(path=_path(result), manifest=result.manifest)
     finally:

@@ -6,7 +6,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -50,6 +50,7 @@ from warehouse.exports.finishing import with_files, write_texts
 from warehouse.exports.outcome import Export, Outcome
 from warehouse.exports.placing import place
 from warehouse.exports.sizes import estimated_bytes
+from warehouse.exports.telling import told
 from warehouse.exports.unchanged import has_same_words, is_known
 from warehouse.findings import is_critical
 from warehouse.project import Project
@@ -75,6 +76,7 @@ def export_dataset(
     dry_run: bool = False,
     allow_split_changes: bool = False,
     recorded: DatasetSpec | None = None,
+    tell: bool = True,
 ) -> Export:
     """Writes the next version of a dataset, unless the newest one is already what it would be.
 
@@ -91,6 +93,7 @@ def export_dataset(
         dry_run: Find out everything and write nothing.
         allow_split_changes: Also write a version in which rows changed their split.
         recorded: A version's specification, by which it is made again; the declared one when left out.
+        tell: Tell catalogs that read OpenLineage, if that is configured; a dry run is never told of.
 
     Raises:
         ProjectError: nothing is published, or there is no such build.
@@ -115,7 +118,14 @@ def export_dataset(
         declaration.usable()
     names = {exposure.name for exposure in dbt_manifest.exposures.values() if "dataset" in exposure.meta}
     folder = project.datasets_path / fraction_name(declaration.name, fraction, declared=names)
-    with _reading(project, files, folder, dry_run=dry_run) as engine, writing(folder):
+    with ExitStack() as parts:
+        done = None
+        if tell and not dry_run and declaration.model is not None:
+            # Entered first and so left last: nobody waits for the dataset's lock while a catalog is told.
+            model = declaration.model
+            done = parts.enter_context(told(project, folder.name, build_id=files.id, model=model, now=now))
+        engine = parts.enter_context(_reading(project, files, folder, dry_run=dry_run))
+        parts.enter_context(writing(folder))
         if not dry_run:
             receive_newest(project, folder.name)
         result = _export(
@@ -135,6 +145,8 @@ def export_dataset(
         )
         if result.outcome is Outcome.UNCHANGED and result.path is not None and not dry_run:
             commit_version(project, Version(path=result.path, manifest=result.manifest), now=now)
+        if done is not None:
+            done.append(result)
         return result
 
 

@@ -1,27 +1,11 @@
-"""Events of runs for catalogs that read OpenLineage: what ran, from which datasets to which, and how it ended."""
+"""Tells catalogs that read OpenLineage what ran, from which datasets to which, and how it ended.
 
-from __future__ import annotations
+Nothing is sent, and nothing of OpenLineage imported, unless it is configured: by its own environment variables or an
+`openlineage.yml`. What cannot be sent is logged and never stops a run.
+"""
 
-from collections.abc import Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from warehouse.lineage.builds import end_build
+from warehouse.lineage.exports import end_export
+from warehouse.lineage.runs import Run, abort_run, start_run
 
-from warehouse.project import Project
-from warehouse.records import Record
-
-__all__ = ["as_parent", "run_ended", "run_started"]
-
-
-def run_started(project: Project, record: Record, *, environment: Mapping[str, str] | None = None) -> None:
-    """Sends a START event, if OpenLineage is configured in the environment; failures are logged, never raised."""
-
-
-def run_ended(project: Project, record: Record, *, environment: Mapping[str, str] | None = None) -> None:
-    """Sends COMPLETE, FAIL or ABORT with what the record of the finished run says."""
-
-
-@contextmanager
-def as_parent(
-    project: Project, record: Record, *, environment: MutableMapping[str, str] | None = None
-) -> Iterator[None]:
-    """Runs that start within it, also in other processes, name this one as the one that they belong to."""
-    yield
+__all__ = ["Run", "abort_run", "end_build", "end_export", "start_run"]

@@ -29,8 +29,8 @@ def last_nightly(project: Project) -> Nightly | None:
     return None if record is None else Nightly.from_record(record)
 
 
-def sweep_interrupted(project: Project) -> Nightly | None:
-    """Marks the newest run as interrupted when its process died; the caller holds the lock of nightly runs.
+def sweep_interrupted(project: Project) -> Record | None:
+    """Marks the newest run as interrupted when its process died, and returns it; the caller holds the nights' lock.
 
     The stage that it was in counts as one that could not be done.
     """
@@ -49,7 +49,7 @@ def sweep_interrupted(project: Project) -> Nightly | None:
         details["stages"] = [*details.get("stages", ()), stage_document(stopped)]
     marked = replace(record, status=Status.INTERRUPTED, details=details)
     records.write_record(project, marked)
-    return Nightly.from_record(marked)
+    return marked
 
 
 def stage_document(result: StageResult) -> dict[str, Any]:

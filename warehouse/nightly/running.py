@@ -91,7 +91,8 @@ def run_nightly(
         )
     started = time.monotonic()
     with storage.lock(project.warehouse_path / "nightly.lock", purpose="a nightly run"):
-        sweep_interrupted(project)
+        if (dead := sweep_interrupted(project)) is not None:
+            lineage.abort_run(project, job="nightly", record=dead, now=now)
         previous = last_nightly(project)
         earlier = previous if resume else None
         if resume and not can_resume(earlier):
@@ -148,16 +149,16 @@ class _Run:
     def go_through(self) -> Nightly:
         """All stages, each written down before and after it."""
         project = self._tonight.project
-        lineage.run_started(project, self._record)
+        told = lineage.start_run(project, job="nightly", run_id=self._record.id, started_at=self._record.started_at)
         try:
-            with lineage.as_parent(project, self._record):
+            with told.as_parent():
                 for name in RULES:
                     self._pass(name)
         except BaseException as error:
-            lineage.run_ended(project, self._write(Status.INTERRUPTED, error=type(error).__name__))
+            told.end_record(self._write(Status.INTERRUPTED, error=type(error).__name__))
             raise
         nightly = self._tonight.so_far()
-        lineage.run_ended(project, self._write(nightly.status))
+        told.end_record(self._write(nightly.status))
         self._complete_report(nightly)
         return nightly
 

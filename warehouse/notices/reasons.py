@@ -10,6 +10,8 @@ import logging
 import re
 import threading
 
+from warehouse.logs import keep_to_themselves
+
 _KNOWN = (
     (re.compile(r"(?i)timed out|timeout"), "no answer in time"),
     (re.compile(r"(?i)connection refused"), "the connection was refused"),
@@ -42,12 +44,7 @@ class Reasons(logging.Handler):
         self._found: dict[str, None] = {}
 
     def __enter__(self) -> Reasons:
-        for name in _LIBRARIES:
-            # NOTE: for good: a try that was given up may log after its time, and Python prints what nobody handles.
-            logger = logging.getLogger(name)
-            logger.propagate = False
-            if not any(isinstance(handler, logging.NullHandler) for handler in logger.handlers):
-                logger.addHandler(logging.NullHandler())
+        keep_to_themselves(*_LIBRARIES)
         logger = logging.getLogger("apprise")
         logger.setLevel(logging.DEBUG)
         logger.addHandler(self)

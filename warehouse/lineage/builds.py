@@ -1,0 +1,159 @@
+"""What a build comes to for a catalog: each model with what it read and made, and the checks of each table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from warehouse import sql, storage
+from warehouse.dbt_manifest import ColumnDoc, DbtManifest, Model, Source, read_dbt_manifest
+from warehouse.engine.local import LocalEngine
+from warehouse.errors import WarehouseError
+from warehouse.lineage import facets
+from warehouse.lineage.checks import checks_steps
+from warehouse.lineage.names import files_name, table_name
+from warehouse.lineage.runs import DatasetUse, Run, Step, error_of
+from warehouse.project import Project
+from warehouse.published import BuildFiles
+from warehouse.records import Record, Status
+from warehouse.sources.locations import parse_location
+
+_RELATIONS = ("model", "seed", "snapshot")
+Columns = Mapping[tuple[str, str], Sequence[tuple[str, str]]]
+"""Name and type of every column, by schema and table."""
+
+
+def end_build(run: Run, record: Record, files: BuildFiles) -> None:
+    """Ends the run of a build with what its record and dbt's manifest say.
+
+    A build that was published tells of every model: what it read, what it made, its rows, columns and SQL. Of one that
+    was held back no table changed for anybody, so that it tells of the models that broke and of the checks alone.
+    """
+    if not run.is_told:
+        return
+    project = run.project
+    try:
+        manifest = read_dbt_manifest(files.dbt_manifest_path)
+        columns = _columns(files) if record.status is Status.PASSED else {}
+    except WarehouseError:
+        run.end_record(record)  # it was stopped before dbt ran
+        return
+    nodes = [node for node in record.details.get("nodes", ()) if node["resource_type"] in _RELATIONS]
+    models = [(manifest.models[node["unique_id"]], node) for node in nodes if node["unique_id"] in manifest.models]
+    steps = [
+        _model_step(run, record, manifest, model, node, columns)
+        for model, node in models
+        if record.status is Status.PASSED or node["status"] == "error"
+    ]
+    steps += checks_steps(project, record, manifest)
+    made = [(model, node) for model, node in models if record.status is Status.PASSED]
+    run.end(
+        record.status,
+        seconds=record.seconds,
+        error=error_of(record),
+        inputs=[use for source in manifest.sources.values() for use in _source(project, source, record)],
+        outputs=[_output(project, model, node, columns) for model, node in made],
+        steps=steps,
+    )
+
+
+def _model_step(
+    run: Run, record: Record, manifest: DbtManifest, model: Model, node: Mapping[str, Any], columns: Columns
+) -> Step:
+    is_made = node["status"] == "success"
+    return Step(
+        job=model.name,
+        # NOTE: the record knows how long a model took, not when dbt began with it.
+        started_at=datetime.fromisoformat(record.started_at),
+        seconds=float(node["seconds"]),
+        status=Status.PASSED if is_made else Status.ERROR,
+        inputs=list(_inputs(run.project, record, manifest, model, columns)),
+        outputs=[_output(run.project, model, node, columns)] if is_made else [],
+        job_facets=facets.of_job(description=model.description, sql=run.shown(model.compiled_code or "")),
+        error="" if is_made else str(node["message"]),
+    )
+
+
+def _inputs(
+    project: Project, record: Record, manifest: DbtManifest, model: Model, columns: Columns
+) -> Iterator[DatasetUse]:
+    for parent in dict.fromkeys(_parents(manifest, model)):
+        if parent in manifest.sources:
+            yield from _source(project, manifest.sources[parent], record)
+        else:
+            yield _table(project, manifest.models[parent], columns)
+
+
+def _parents(manifest: DbtManifest, model: Model) -> Iterator[str]:
+    """Ids of the sources and relations that a model reads; an ephemeral one is no relation, but SQL within."""
+    for parent in model.depends_on:
+        other = manifest.models.get(parent)
+        if other is not None and other.materialized == "ephemeral":
+            yield from _parents(manifest, other)
+        elif other is not None or parent in manifest.sources:
+            yield parent
+
+
+def _source(project: Project, source: Source, record: Record) -> Iterator[DatasetUse]:
+    """The files behind a source, or the table that it is."""
+    described = facets.of_dataset(description=source.description, columns=_documented(source.columns))
+    if source.external_location is None:
+        parts = (source.relation_name or f"{source.source_name}.{source.name}").replace('"', "").split(".")
+        yield DatasetUse(name=table_name(project, schema=".".join(parts[:-1]), table=parts[-1]), facets=described)
+        return
+    name = f"{source.source_name}.{source.name}"
+    state = next((state for state in record.details.get("sources", ()) if state["name"] == name), None)
+    read = facets.of_reading(rows=state["row_count"], files=state["files"]) if state else {}
+    names = dict.fromkeys(files_name(project, pattern) for pattern in parse_location(source.external_location).patterns)
+    for place in names:
+        yield DatasetUse(name=place, facets=described, use_facets=read if len(names) == 1 else {})
+
+
+def _table(project: Project, model: Model, columns: Columns) -> DatasetUse:
+    typed = columns.get((model.schema, model.alias)) or [
+        (column.name, column.data_type or "") for column in model.columns.values()
+    ]
+    texts = {column.name.lower(): column.description for column in model.columns.values()}
+    return DatasetUse(
+        name=table_name(project, schema=model.schema, table=model.alias),
+        facets=facets.of_dataset(
+            description=model.description, columns=[(name, type_, texts.get(name.lower(), "")) for name, type_ in typed]
+        ),
+    )
+
+
+def _output(project: Project, model: Model, node: Mapping[str, Any], columns: Columns) -> DatasetUse:
+    table = _table(project, model, columns)
+    return DatasetUse(name=table.name, facets=table.facets, use_facets=facets.of_writing(rows=node["rows"]))
+
+
+def _columns(files: BuildFiles) -> Columns:
+    with storage.connect(files.database_path) as connection:
+        found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        for row in LocalEngine(connection).rows(columns_sql()):
+            found.setdefault((row["schema_name"], row["table_name"]), []).append((row["column_name"], row["data_type"]))
+    return found
+
+
+def columns_sql() -> sql.Query:
+    """One row per column of every table and view: `schema_name`, `table_name`, `column_name`, `data_type`."""
+    return sql.Query.of(
+        sql.Step(
+            "columns",
+            """
+            select
+                schema_name,
+                table_name,
+                column_name,
+                data_type,
+            from duckdb_columns()
+            where not internal
+            order by schema_name, table_name, column_index
+            """,
+        )
+    )
+
+
+def _documented(columns: Mapping[str, ColumnDoc]) -> list[tuple[str, str, str]]:
+    return [(column.name, column.data_type or "", column.description) for column in columns.values()]
