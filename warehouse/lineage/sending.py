@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from warehouse.errors import import_extra
+from warehouse.errors import ProjectError, import_extra
 from warehouse.lineage.configuration import FILE_VARIABLE, configuration_file
 from warehouse.logs import event as log_event
 from warehouse.logs import keep_to_themselves
@@ -77,7 +77,11 @@ def open_sender(project: Project, secrets: Secrets) -> Sender | None:
         openlineage = import_extra("openlineage.client", extra="lineage")
         keep_to_themselves("openlineage", "urllib3", "requests")
         with _client_environment(project):
-            return Sender(openlineage.OpenLineageClient(), secrets)
+            client = openlineage.OpenLineageClient()
+        if client.transport.kind == "console" and not (client.config.transport or {}).get("type"):
+            # Its way out when it cannot make out where to send: it would only log.
+            raise ProjectError("no transport is named in its variables, nor in an openlineage.yml that can be read")
+        return Sender(client, secrets)
     except Exception as error:  # an absent extra, a file that is no YAML, an unknown transport
         reason = " ".join(secrets.scrub(f"{type(error).__name__}: {error}").split())
         _log.warning("OpenLineage events cannot be sent: %s", reason, extra=log_event("lineage_failed", sent_count=0))
