@@ -172,7 +172,7 @@ def test_every_import_is_declared() -> None:
         *(line for extra in project["optional-dependencies"].values() for line in extra),
     ]
     declared = {re.split(r"[\[<>=!~ ]", line)[0].replace("-", "_").lower() for line in requirements}
-    names = {"dbt": "dbt_core", "yaml": "pyyaml"}
+    names = {"dbt": "dbt_core", "yaml": "pyyaml", "openlineage": "openlineage_python"}
     for path in FILES:
         for module, line in imported_modules(path):
             first = module.split(".")[0]

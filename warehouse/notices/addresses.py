@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from warehouse.logs import keep_to_themselves
+from warehouse.notices.reasons import LIBRARIES
 from warehouse.scrubbing import HOST_SCHEMES
 
 
@@ -69,6 +71,11 @@ def _for_apprise(url: str) -> str:
         apprise = import_extra("apprise", extra="notify")
     except MissingExtraError:
         return url  # told when it is sent
-    if apprise.Apprise.instantiate(url, suppress_exceptions=True) is not None:
+    keep_to_themselves(*LIBRARIES)
+    try:
+        is_known = apprise.Apprise.instantiate(url, suppress_exceptions=True) is not None
+    except Exception:  # one of its services cannot be imported: told when it is sent
+        return url
+    if is_known:
         return url
     return f"json{'s' if scheme.lower() == 'https' else ''}://{rest}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
+from contextvars import ContextVar
 
 from warehouse.logs import keep_to_themselves
 
@@ -31,31 +31,36 @@ _KNOWN = (
     ),
 )
 _STATUS = re.compile(r"error=(\d{3})\b")
-_LIBRARIES = ("apprise", "urllib3", "requests")
+LIBRARIES = ("apprise", "urllib3", "requests")
 _FALLBACK = "it was not accepted"
 
 
+_SENDING: ContextVar[Reasons | None] = ContextVar("sending", default=None)
+"""Whose sending it is; apprise hands the context on to the threads that it sends in."""
+
+
 class Reasons(logging.Handler):
-    """While it is entered, collects from apprise's log what this thread's sending comes to."""
+    """While it is entered, collects from apprise's log what the sending that it is entered for comes to."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
-        self._thread = threading.get_ident()
         self._found: dict[str, None] = {}
 
     def __enter__(self) -> Reasons:
-        keep_to_themselves(*_LIBRARIES)
+        keep_to_themselves(*LIBRARIES)
         logger = logging.getLogger("apprise")
         logger.setLevel(logging.DEBUG)
         logger.addHandler(self)
+        self._token = _SENDING.set(self)
         return self
 
     def __exit__(self, *_: object) -> None:
+        _SENDING.reset(self._token)
         logging.getLogger("apprise").removeHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keeps what is known of the line."""
-        if record.thread != self._thread:
+        if _SENDING.get() is not self:
             return
         text = record.getMessage()
         if status := _STATUS.search(text):

@@ -103,9 +103,7 @@ def send_notices(
     if done:
         _remember(project, nightly, decision, done)
     wanted = [address for address in addresses if address.label not in done]
-    findings = [
-        _finding("addresses", problem, _WHERE.format(project.settings.notify_urls_from)) for problem in problems
-    ]
+    findings = [_finding("addresses", problem, _WHERE) for problem in problems]
     deliveries: tuple[Delivery, ...] = ()
     try:
         message = message_of(project, nightly, report_path=report_path)
@@ -131,7 +129,7 @@ def send_notices(
     )
 
 
-_WHERE = "addresses stand in the environment, in {}; see docs/notifications.md"
+_WHERE = "addresses stand in the environment, and notify_urls_from names the variables; see docs/nightly.md"
 
 
 def _send_all(
