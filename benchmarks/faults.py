@@ -301,6 +301,8 @@ def besiege(siege: Siege, kills: int) -> None:
             ):
                 siege.run_again(action)
             assert connection.execute("select count(*) from orders").fetchall() == [(opened,)]
+            if is_killed and siege.killed.total() % 10 == 0:
+                print(f"{siege.killed.total()} of {kills} kills", file=sys.stderr, flush=True)
     siege.check_clean()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,7 @@ from warehouse.builds import list_builds, publish, roll_back
 from warehouse.errors import StorageError, StoreError
 from warehouse.nightly.running import run_nightly
 from warehouse.object_store import open_store
+from warehouse.project import Project
 from warehouse.published import published_id
 
 FIRST, SECOND = "20261123T000001Z", "20261123T000002Z"
@@ -165,3 +168,34 @@ def test_a_build_is_pushed_from_a_full_or_read_only_disk_too(
 
     assert machine.push(store).id == SECOND
     assert Machine(tmp_path / "reader").pull(store).id == SECOND
+
+
+@pytest.mark.slow
+def test_a_night_on_a_full_disk_publishes_nothing_half_and_is_resumed_once_there_is_room(
+    project: Project, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = replace(project, settings=replace(project.settings, state_path=str(disk / "state")))
+    only = ["build", "export", "retention", "report"]
+    fill(disk)
+    # Room for records and what dbt writes about itself, and for half of a database.
+    os.truncate(disk / "filler", (disk / "filler").stat().st_size - 3 * 2**20)
+    orders = "".join(f"{number},c{number * 7919 % 1000003},{number * 104729 % 999983}\n" for number in range(200_000))
+    (project.root / "data/orders.csv").write_text("order_id,customer,amount\n" + orders)
+
+    full = run_nightly(project, now=NOW, quiet=True, only=only)
+
+    assert full is not None
+    stages = {stage.name.value: stage for stage in full.stages}
+    assert (full.status.value, stages["build"].status.value) == ("error", "error")
+    assert re.search("no space left|free some space|could not write", stages["build"].message, re.IGNORECASE)
+    assert (stages["export"].status.value, stages["retention"].status.value) == ("skipped", "passed")
+    assert published_id(project) is None
+
+    free(disk)
+    resumed = run_nightly(project, now=NOW, quiet=True, resume=True)
+
+    assert resumed is not None
+    assert [stage.message for stage in resumed.stages if stage.status.value == "error"] == []
+    assert resumed.status.value == "passed"
+    (entry,) = [entry for entry in list_builds(project) if entry.published]
+    assert entry.status.value == "passed"

@@ -11,7 +11,7 @@ import hashlib
 import shutil
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -34,6 +34,9 @@ from warehouse.sources.inspection import inspect_sources
 from warehouse.sources.shapes import shape_document
 from warehouse.sources.states import SourceState, changed_while_reading, read_sources, sources_document
 from warehouse.validation import Suite, ValidationResult, as_record, load_suites, run_suites
+
+_FULL_BYTES = 16 * 2**20
+"""A disk with less room than this is full."""
 
 
 def build_warehouse(
@@ -88,6 +91,7 @@ def build_warehouse(
         try:
             return run.build(select=select, exclude=exclude, full_refresh=full_refresh)
         except WarehouseError as error:
+            run.make_room()
             run.finish(Status.ERROR, error=str(error))
             raise
         except BaseException as error:
@@ -192,6 +196,13 @@ class _Run:
             removed_builds=(),
             seconds=time.monotonic() - self._started,
         )
+
+    def make_room(self) -> None:
+        """Deletes the half database when the disk is full: it is what filled it, and records must still be written."""
+        with suppress(OSError):
+            if shutil.disk_usage(self.project.builds_path).free < _FULL_BYTES:
+                for path in self.files.path.glob("warehouse.duckdb*"):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def finish(self, status: Status, *, validation: ValidationResult | None = None, **details: Any) -> None:
         """Writes the record as it will stay."""
