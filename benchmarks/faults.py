@@ -23,20 +23,18 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).parent.parent / "tests"))
 from crowd import check_one_delivery, deliver, make_project
+from kill_points import counting_changes
 
 ROWS = 2_000
 WEIGHTS = {"build": 50, "nightly": 50, "publish": 35, "rollback": 25, "retention": 40}
-CHANGES = {"os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", "os.chmod", "os.symlink"}
-"""Audit events of what changes the file system, besides opening for writing."""
 
 
 def act(root: Path, action: str, target: str) -> None:
@@ -101,23 +99,6 @@ def serve() -> None:
             killer.join()
         print(os.waitstatus_to_exitcode(status), os.read(reader, 10_000).decode(), flush=True)
         os.close(reader)
-
-
-def counting_changes(step: int) -> Callable[[], int]:
-    """From now on this process kills itself before its change number `step`; tells how many there were."""
-    changes = 0
-
-    def before_change(event: str, arguments: tuple[Any, ...]) -> None:
-        nonlocal changes
-        is_change = event in CHANGES
-        if event == "open" and isinstance(arguments[1], str):
-            is_change = bool(set(arguments[1]) & set("wax+"))
-        changes += is_change
-        if is_change and changes == step:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(before_change)
-    return lambda: changes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -296,9 +277,8 @@ def besiege(siege: Siege, kills: int) -> None:
         while siege.killed.total() < kills:
             (action,) = siege.chance.choices(list(WEIGHTS), list(WEIGHTS.values()))
             # Builds and nights take long: of those, one in four is run again at once, the others are killed on top.
-            if siege.strike(action) and (
-                action in ("publish", "rollback", "retention") or siege.chance.random() < 0.25
-            ):
+            is_killed = siege.strike(action)
+            if is_killed and (action not in ("build", "nightly") or siege.chance.random() < 0.25):
                 siege.run_again(action)
             assert connection.execute("select count(*) from orders").fetchall() == [(opened,)]
             if is_killed and siege.killed.total() % 10 == 0:

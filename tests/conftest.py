@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from fake_builds import Fake
+from s3_server import Server, s3_server
 
 from warehouse.cli.app import main
 from warehouse.engine.local import LocalEngine
@@ -81,3 +82,10 @@ def export(fake: Fake) -> Callable[..., Export]:
         return export_dataset(fake.project, name, **{"now": NOW, **options})
 
     return run
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """An S3 server for all tests that ask for one; each takes a prefix of its own."""
+    with s3_server(tmp_path_factory.mktemp("s3")) as started:
+        yield started

@@ -6,12 +6,11 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from machines import Machine, Team
-from s3_server import BUCKET, Server, s3_server
+from s3_server import BUCKET, Server
 
 from warehouse.build_sharing import list_stored_builds, open_warehouse, read_pointer
 from warehouse.build_sharing.layout import chunk_key, read_index
@@ -37,12 +36,6 @@ for url in sys.stdin:
     except Exception as error:
         print(type(error).__name__, str(error).splitlines()[0], flush=True)
 """
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with s3_server(tmp_path_factory.mktemp("s3")) as started:
-        yield started
 
 
 @pytest.fixture

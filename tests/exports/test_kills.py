@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import kill_points
 import pytest
 from fake_builds import Fake
 
@@ -31,11 +32,14 @@ DECLARED = {"key": "id", "label": "y", "split": {"method": "hash", "shares": {"t
 ROWS = "select i as id, i % 2 = 0 as y, 'p' || i % 300 as person from range(1000) as r(i)"
 
 SCRIPT = """
-import os, signal, sys
+import os, sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb, filelock, yaml
+
+sys.path.append(sys.argv[1])
+from kill_points import counting_changes
 from warehouse import retention
 from warehouse.datasets.holdings import Entity
 from warehouse.datasets.manifest import manifest_schema
@@ -52,24 +56,12 @@ ACTIONS = {
     "rm": lambda project: remove_version(project, "late@1.1.0", now=now),
     "gc": lambda project: retention.clean_up(project, now=now, keep=1),
 }
-CHANGES = {"os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", "os.chmod", "os.symlink"}
 
 
 def run(root, action, step):
-    changes = 0
-
-    def before_change(event, arguments):
-        nonlocal changes
-        is_change = event in CHANGES
-        if event == "open" and isinstance(arguments[1], str):
-            is_change = bool(set(arguments[1]) & set("wax+"))
-        changes += is_change
-        if is_change and changes == step:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(before_change)
+    count = counting_changes(step)
     ACTIONS[action](Project.find(Path(root)))
-    return changes
+    return count()
 
 
 print("ready", flush=True)
@@ -96,8 +88,9 @@ class Runner:
     """Runs actions in processes of their own, as many times as one likes."""
 
     def __init__(self) -> None:
+        tests = str(Path(kill_points.__file__).parent)
         self.process = subprocess.Popen(
-            [sys.executable, "-c", SCRIPT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", SCRIPT, tests], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         assert self._line() == "ready"
 
