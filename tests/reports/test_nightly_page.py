@@ -6,6 +6,7 @@ import html
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -67,6 +68,19 @@ def test_it_says_why_stages_failed_what_was_left_out_and_what_to_do() -> None:
     assert "fct_flights: see the rows with: warehouse validate --build 20261124T020003Z" in page
     assert "Then go on where it stopped: warehouse nightly --resume" in page
     assert "What to do" not in page_of(nightly_runs.good())
+
+
+def test_it_names_the_gravest_finding_and_says_equal_advice_once() -> None:
+    advised = [
+        replace(finding, advice="look at it") for finding in nightly_runs.bad().findings if finding.check == "drift"
+    ]
+    found = [replace(advised[0], subject=f"late.{place}", message=f"column {place} moved") for place in range(5)]
+    drift = replace(nightly_runs.bad().stages[3], findings=tuple(found), message="2 columns")
+
+    page = page_of(replace(nightly_runs.bad(), stages=(drift,)))
+
+    assert "Drift: 2 columns. late.0: column 0 moved. 4 more critical findings below.</p>" in page
+    assert "<li>late.0, late.1, late.2 and 2 more: look at it" in page
 
 
 def test_an_errors_next_step_is_shown_with_its_stage() -> None:

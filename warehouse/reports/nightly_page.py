@@ -231,7 +231,7 @@ def _facts(details: Mapping[str, Any]) -> tuple[str, ...]:
     versions = details.get("versions")
     if isinstance(versions, list | tuple):
         facts += [
-            f"{version.get('dataset', '')} {version.get('version', '')}".strip()
+            f"{version.get('dataset', '')}@{version.get('version', '')}"
             for version in versions
             if isinstance(version, Mapping)
         ]

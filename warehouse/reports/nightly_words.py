@@ -21,6 +21,7 @@ _BAD = (StageStatus.FAILED, StageStatus.ERROR)
 _ORDER = list(Severity)
 MOST_ADVICE = 6
 MOST_OUTCOMES = 3
+MOST_SUBJECTS = 3
 
 
 def headline(nightly: Nightly) -> str:
@@ -49,18 +50,18 @@ def headline(nightly: Nightly) -> str:
 
 def sentences(nightly: Nightly) -> tuple[str, ...]:
     """What the headline leaves out: why stages failed, and what was not done because of them."""
-    told = [_told(stage) for stage in bad_stages(nightly) if stage.message]
+    told = [f"{_told(stage)}{_gravest(stage)}" for stage in bad_stages(nightly) if stage.message]
     told += [_told(stage) for stage in nightly.stages if is_blocked(stage) and stage.message]
     return tuple(told)
 
 
 def advice(nightly: Nightly) -> tuple[str, ...]:
     """What to do, the gravest first; how to go on comes last."""
-    found: dict[str, None] = {}
+    found: dict[str, dict[str, None]] = {}
     for finding in by_severity(nightly.findings):
         if finding.advice and finding.severity is not Severity.INFO:
-            found.setdefault(f"{finding.subject}: {finding.advice}")
-    told = list(found)[:MOST_ADVICE]
+            found.setdefault(finding.advice, {})[finding.subject] = None
+    told = [f"{_some(list(subjects))}: {advice}" for advice, subjects in list(found.items())[:MOST_ADVICE]]
     if len(found) > MOST_ADVICE:
         told.append(f"{_count(len(found) - MOST_ADVICE, 'more thing')} to do: see the findings")
     if bad_stages(nightly) or nightly.status.value == "interrupted":
@@ -142,6 +143,21 @@ def _count(number: int, word: str) -> str:
 def _listed(words: Iterable[str]) -> str:
     *others, last = words
     return f"{', '.join(others)} and {last}" if others else last
+
+
+def _gravest(stage: StageResult) -> str:
+    """The first critical finding as a further sentence, and how many more there are; empty without one."""
+    critical = [finding for finding in stage.findings if finding.severity is Severity.CRITICAL]
+    if not critical:
+        return ""
+    first = f" {critical[0].subject}: {_ended(critical[0].message)}"
+    return f"{first} {_count(len(critical) - 1, 'more critical finding')} below." if len(critical) > 1 else first
+
+
+def _some(subjects: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and 7 more`."""
+    rest = len(subjects) - MOST_SUBJECTS
+    return _listed([*subjects[:MOST_SUBJECTS], f"{rest:,} more"] if rest > 0 else subjects)
 
 
 def _told(stage: StageResult) -> str:
