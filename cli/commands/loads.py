@@ -58,7 +58,7 @@ def load(
 
 def _print_loads(project: Project, result: Loads) -> None:
     if not result.tables:
-        console.print_line("no source declares a load; see docs/loading_sources.md")
+        console.print_line("no source declares a load; see docs/sources.md")
         return
     from rich.text import Text
 
