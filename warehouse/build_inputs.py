@@ -19,7 +19,7 @@ FILES = ("dbt_project.yml", "profiles.yml", "packages.yml", "dependencies.yml", 
 FOLDERS = ("models", "macros", "seeds", "snapshots", "analyses", "functions", "dbt_packages", "expectations")
 """Where dbt looks, and our suites; the project may name more."""
 _ENV_VAR = re.compile(rb"""env_var\(\s*(?:(['"])([^'"]*)\1\s*[,)])?""")
-_OWN = ("WAREHOUSE_BUILD_PATH", "WAREHOUSE_ROOT")
+_OWN = ("WAREHOUSE_BUILD_PATH", "WAREHOUSE_EXTENSIONS", "WAREHOUSE_RAW", "WAREHOUSE_ROOT")
 """What every build sets itself."""
 
 

@@ -120,17 +120,19 @@ def nights(records: Iterable[Record], *, newest: int = 30) -> tuple[Night, ...]:
     )
 
 
+def findings_of(documents: Iterable[Mapping[str, Any]]) -> tuple[Finding, ...]:
+    """Findings as they stand in a record, as findings again."""
+    return tuple(Finding(**{**document, "severity": Severity(document["severity"])}) for document in documents)
+
+
 def _stage(document: Mapping[str, Any]) -> StageResult:
-    findings = [
-        Finding(**{**finding, "severity": Severity(finding["severity"])}) for finding in document.get("findings", ())
-    ]
     return StageResult(
         name=StageName(document["name"]),
         status=StageStatus(document["status"]),
         message=document["message"],
         started_at=document.get("started_at", ""),
         seconds=document.get("seconds", 0.0),
-        findings=tuple(findings),
+        findings=findings_of(document.get("findings", ())),
         details=document.get("details", {}),
         kept=document.get("kept", False),
     )

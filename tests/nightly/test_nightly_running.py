@@ -274,6 +274,17 @@ def test_a_failed_build_stops_the_export_and_nothing_else_and_is_resumed_once_it
     assert ends(failed)["drift"] == ends(failed)["retention"] == ends(failed)["report"] == "passed"
     assert version_numbers(project, "spending") == ["1.0.0"]
 
+    builds = sorted(project.builds_path.iterdir())
+    again = night(project, day=1, resume=True)
+
+    assert stage(again, "build").message == (
+        f"build {builds[-1].name} was held back, and a new one would be made from the same"
+    )
+    assert stage(again, "build").findings == stage(failed, "build").findings
+    assert (again.status, ends(again)["export"]) == (Status.FAILED, "skipped")
+    assert sorted(project.builds_path.iterdir()) == builds
+
+    failed = again
     write_orders(project, count=260)
     resumed = night(project, day=1, resume=True)
 

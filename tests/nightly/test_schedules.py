@@ -143,6 +143,7 @@ def test_github_actions_reads_the_workflow(odd: Job) -> None:
     (run,) = [step for step in steps if step.get("run") == "warehouse nightly"]
     assert run["env"]["DB_PASSWORD"] == "${{ secrets.DB_PASSWORD }}"
     assert {step["with"]["path"] for step in steps if "cache" in step.get("uses", "")} == {"var"}
+    assert "pip install 'ml-warehouse[notify]'" in [step.get("run") for step in steps]
     assert workflow["concurrency"]["cancel-in-progress"] is False
 
 

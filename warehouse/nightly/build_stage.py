@@ -32,6 +32,7 @@ def build(tonight: Tonight) -> Done:
             if same.must_be_published:
                 publish(project, same.build_id)
             details = {"build_id": same.build_id, "needed": False, "why": same.why}
+            details |= {"published": False} if same.is_held_back else {}
             shared, said = _share(tonight, same.build_id)
             return Done(message=same.why + said, findings=(*same.findings, *shared), details=details)
         why = same.why

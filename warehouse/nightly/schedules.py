@@ -198,6 +198,7 @@ def _github_actions(job: Job) -> str:
     secrets = "".join(f"          {name}: ${{{{ secrets.{name} }}}}\n" for name in job.variables)
     environment = f"        env:\n{secrets}" if secrets else ""
     inside = job.state.relative_to(job.root) if job.state.is_relative_to(job.root) else job.state
+    extras = "notify,s3" if "AWS_ACCESS_KEY_ID" in job.variables else "notify"
     state, reports = json.dumps(str(inside)), json.dumps(str(inside / "reports" / "nightly"))
     return (
         _comments(
@@ -230,7 +231,7 @@ def _github_actions(job: Job) -> str:
         "      - uses: actions/setup-python@v5\n"
         "        with:\n"
         '          python-version: "3.12"\n'
-        "      - run: pip install ml-warehouse\n"
+        f"      - run: pip install 'ml-warehouse[{extras}]'\n"
         "      - uses: actions/cache/restore@v4\n"
         "        with:\n"
         f"          path: {state}\n"

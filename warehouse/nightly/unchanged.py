@@ -9,7 +9,7 @@ from typing import Any
 
 from warehouse import records
 from warehouse.build_inputs import read_inputs
-from warehouse.dbt_code import read_code
+from warehouse.dbt_code import Code, read_code
 from warehouse.dbt_manifest import DbtManifest, read_dbt_manifest
 from warehouse.errors import BuildError, ProjectError
 from warehouse.findings import Finding, Severity
@@ -18,6 +18,7 @@ from warehouse.project import Project
 from warehouse.published import find_build, published_id
 from warehouse.records import Record, Status
 from warehouse.sources.states import SourceState, read_sources
+from warehouse.stages import findings_of
 
 _NAMED = 3
 
@@ -32,11 +33,13 @@ class SameBuild:
     """Why it is needed, or why not."""
     must_be_published: bool = False
     """Whether it passed and was never published: its process died between the two."""
+    is_held_back: bool = False
+    """Whether it did not pass its checks, with these findings, and would not now."""
     findings: tuple[Finding, ...] = ()
 
 
 def find_same_build(project: Project, *, now: datetime) -> SameBuild:
-    """The newest build, when it passed and was made from what a build now would be made from.
+    """The newest build, passed or held back, when it was made from what a build now would be made from.
 
     Compared are the hashes of the source files, the project's files and suites, the environment that they read, and the
     versions of the tools. Reads each source file whose size or time changed since it was last read.
@@ -47,6 +50,14 @@ def find_same_build(project: Project, *, now: datetime) -> SameBuild:
     current = published_id(project)
     if current is None:
         return _needed("nothing is published yet")
+    held_back = _newest_held_back(project)
+    if held_back is not None and next(_reasons(project, held_back, now), None) is None:
+        return SameBuild(
+            build_id=held_back.id,
+            why=f"build {held_back.id} was held back, and a new one would be made from the same",
+            findings=findings_of(held_back.details.get("findings", ())),
+            is_held_back=True,
+        )
     record = _newest_passed(project)
     if record is None or record.id < current:
         return _needed(f"there is no record of build {current}")
@@ -81,6 +92,15 @@ def find_same_build(project: Project, *, now: datetime) -> SameBuild:
 
 def _needed(why: str) -> SameBuild:
     return SameBuild(build_id=None, why=why)
+
+
+def _newest_held_back(project: Project) -> Record | None:
+    """The newest build of all, when its checks found something critical."""
+    for run_id in reversed(records.run_ids(project)):
+        record = records.read_record(project, run_id)
+        if record is not None and record.command == "build":
+            return record if record.status is Status.FAILED else None
+    return None
 
 
 def _newest_passed(project: Project) -> Record | None:
@@ -121,8 +141,21 @@ def _reasons(project: Project, record: Record, now: datetime) -> Iterator[str]:
     except (BuildError, ProjectError):
         yield f"dbt's manifest of build {record.id} cannot be read"
         return
-    yield from doubts_about(project, manifest, code)
+    yield from doubts_about(project, manifest, _that_ran(code, record))
     yield from _source_changes(record, manifest, read_sources(project, manifest.sources.values()))
+
+
+def _that_ran(code: Code, record: Record) -> Code:
+    """Without what was skipped because of a failed test, and so cannot have made a difference."""
+    skipped = tuple(node["unique_id"] for node in record.details.get("nodes", ()) if node["status"] == "skipped")
+
+    def kept(name: str) -> bool:
+        return name not in skipped and name.rpartition(".hook")[0] not in skipped
+
+    return Code(
+        sql={name: sql for name, sql in code.sql.items() if kept(name)},
+        templates={name: text for name, text in code.templates.items() if kept(name)},
+    )
 
 
 def _tool_changes(record: Record) -> Iterator[str]:
