@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 from warehouse.engine.local import LocalEngine
 from warehouse.sql import Relation
 from warehouse.statistics.bins import make_bins
+from warehouse.statistics.first_scan import SAMPLE_ROWS, sketch
 from warehouse.statistics.kinds import Family, family_of
 from warehouse.statistics.profile import (
-    SAMPLE_ROWS,
     Histogram,
     Measured,
     Moments,
     histograms,
-    sketch,
 )
 from warehouse.storage import connect
 

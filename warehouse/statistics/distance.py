@@ -18,7 +18,7 @@ SMOOTHING = 0.5
 NORMAL_QUANTILE = 1.959963984540054
 """95 % of a normal variable lie within this many standard deviations."""
 
-_BLOCK = 1 << 17
+_BLOCK = 1 << 14
 """Values that are worked on at a time, so that intermediate results stay in the processor's cache."""
 
 
@@ -108,18 +108,24 @@ def wasserstein_sorted(left: Counts, right: Counts) -> float:
     """
     few, many = (left, right) if len(left) < len(right) else (right, left)
     n, m = len(many), len(few)
-    # Halves keep the widest of ranges from overflowing.
-    halves, area = few / 2, 0.0
-    for start in range(0, n, _BLOCK):
-        values = many[start : start + _BLOCK] / 2
-        # Whole numbers far below 2^53: doubles hold them, their floor is exact, and they divide faster than integers.
-        begins = np.arange(start, start + len(values), dtype=np.float64) * m
-        partner = np.floor(begins / n)
-        first = np.minimum((partner + 1) * n - begins, m)
-        index = partner.astype(np.intp)
-        area += float(first / (n * m) @ np.abs(values - halves[index]))
-        rest = np.flatnonzero(first < m)
-        area += float((m - first[rest]) / (n * m) @ np.abs(values[rest] - halves[index[rest] + 1]))
+    area, most = 0.0, max(1, _BLOCK * m // n)
+    for begin in range(0, m, most):
+        end = min(begin + most, m)
+        partners = np.arange(begin, end + 1)
+        # The first of the larger side's values that begins within each partner, and how much of the one before it, in
+        # parts of 1/m, lies in the partner too.
+        first = -(-partners * n // m)
+        over = first * m - partners * n
+        start = int(first[0])
+        # Halves keep the widest of ranges from overflowing.
+        values, halves = many[start : first[-1]] / 2, few[begin : end + 1] / 2
+        gaps = np.abs(values - np.repeat(halves[: end - begin], np.diff(first)))
+        # Partners but the first of all begin within a value that the one before has too.
+        shared = np.flatnonzero(over[1:]) + 1
+        last = first[shared] - 1 - start
+        part = over[shared] / m
+        gaps[last] = (1 - part) * gaps[last] + part * np.abs(values[last] - halves[shared])
+        area += float((gaps / n).sum())
     return 2 * area
 
 

@@ -10,6 +10,7 @@ from warehouse.sql import Relation
 from warehouse.statistics.bins import Bins, make_bins
 from warehouse.statistics.categories import Categories, category_counts
 from warehouse.statistics.cumulative import EXACT_ROWS, CumulativeGap
+from warehouse.statistics.first_scan import sketch
 from warehouse.statistics.kinds import (
     IDENTIFIER_SHARE,
     Family,
@@ -24,7 +25,7 @@ from warehouse.statistics.kinds import (
 )
 from warehouse.statistics.nested_kinds import nested_kind
 from warehouse.statistics.number_facts import number_facts
-from warehouse.statistics.profile import Histogram, Measured, Sketch, distinct_count, row_count, sketch
+from warehouse.statistics.profile import Histogram, Measured, Sketch, distinct_count, row_count
 from warehouse.statistics.sketches import Sketches
 from warehouse.statistics.type_names import parse_type
 

@@ -1,6 +1,6 @@
 """Facts of one relation's columns, as parts that merge: those of two halves add up to those of the whole.
 
-Two scans per relation. The first (`first_scan_sql`) counts, finds the extremes and takes quantiles of a bounded
+Two scans per relation. The first (`first_scan.py`) counts, finds the extremes and takes quantiles of a bounded
 sample, which decides each column's kind and its bins. The second (`second_scan_sql`) counts bins over all rows and
 sums moments. Sample and edges choose where to look; every count is exact.
 """
@@ -10,15 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step, identifier
-from warehouse.statistics.bins import QUANTILE_LEVELS
 from warehouse.statistics.kinds import Family, is_numeric
 
-SAMPLE_ROWS = 30_000
-"""About how many rows the sample has; chosen by a hash of the row, so their order and the day do not matter."""
 COLUMNS_PER_SCAN = 40
 """Wide tables are read in several scans, each of its own columns, so that a statement stays of bounded size."""
 
@@ -36,17 +32,25 @@ class Measured:
         return self.family is not Family.OTHER and self.family is not Family.BOOLEAN
 
     @property
+    def may_be_infinite(self) -> bool:
+        """Whether values of its type may be NaN or infinite."""
+        return self.family in (Family.REAL, Family.TIMESTAMP)
+
+    @property
     def number_sql(self) -> str:
         """The column as a double: the number itself, microseconds since 1970 or midnight, or a string's length."""
-        name = identifier(self.name)
+        return self.number_of(identifier(self.name))
+
+    def number_of(self, value: str) -> str:
+        """The same of one of the column's values, given as SQL; rising with the value, but for strings."""
         if is_numeric(self.family):
-            return f"cast({name} as double)"
+            return f"cast({value} as double)"
         if self.family is Family.TIMESTAMP:
             # An infinite timestamp has no microseconds: null here, counted as infinite by its sign.
-            return f"cast(epoch_us(cast({name} as timestamp)) as double)"
+            return f"cast(epoch_us(cast({value} as timestamp)) as double)"
         if self.family is Family.CLOCK:
-            return f"cast(epoch_us({name}) as double)"
-        return f"cast(length(cast({name} as varchar)) as double)"
+            return f"cast(epoch_us({value}) as double)"
+        return f"cast(length(cast({value} as varchar)) as double)"
 
     @property
     def finite_sql(self) -> str:
@@ -154,109 +158,6 @@ def row_count_sql(relation: Relation) -> Query:
 def row_count(engine: Engine, relation: Relation) -> int:
     """How many rows the relation has; Parquet and tables know without a scan."""
     return int(engine.rows(row_count_sql(relation))[0]["row_count"])
-
-
-def first_scan_sql(
-    relation: Relation, columns: Sequence[Measured], *, keep_one_in: int, by_place: bool = False
-) -> Query:
-    """One row; for column i its answers end in `_i`. Nulls count in none but `sampled_rows`.
-
-    A row is in the sample by a hash of some columns, whatever the order of rows. Equal rows are in it together, so few
-    different rows may give a lopsided sample; `by_place` hashes the row's place in the relation instead.
-    """
-    values, sums, samples, facts = [], ["count(*) as counted_rows"], ["count(*) as sampled_rows"], ["sampled_rows"]
-    for index, column in enumerate(columns):
-        present, number, sample = f"present_{index}", f"number_{index}", f"sample_{index}"
-        values.append(f"{identifier(column.name)} as {present}")
-        counted = {present: f"count({present})"}
-        drawn: dict[str, str] = {}
-        if column.has_numbers:
-            values.append(f"{column.finite_sql} as {number}")
-            # Sorting the sample and picking from it is five times faster than `quantile_disc` with many levels.
-            samples.append(f"list_sort(list({number}) filter ({number} is not null)) as {sample}")
-            last = f"(len({sample}) - 1)"
-            facts.append(
-                f"list_select({sample}, list_transform("
-                f"$levels, lambda level: 1 + cast(floor(level * {last}) as bigint))) as quantiles_{index}"
-            )
-            counted |= {f"minimum_{index}": f"min({number})", f"maximum_{index}": f"max({number})"}
-            drawn[f"sampled_{index}"] = f"count({present})"
-        if column.family in (Family.REAL, Family.TIMESTAMP):
-            type_name = "double" if column.family is Family.REAL else "timestamp"
-            counted |= {
-                f"positive_{index}": f"count(*) filter ({present} = cast('infinity' as {type_name}))",
-                f"negative_{index}": f"count(*) filter ({present} = cast('-infinity' as {type_name}))",
-            }
-        if column.family is Family.REAL:
-            counted[f"nan_{index}"] = f"count(*) filter (isnan({present}))"
-        if column.family is Family.STRING:
-            counted[f"estimate_{index}"] = f"approx_count_distinct({present})"
-            drawn |= {
-                f"distinct_{index}": f"count(distinct cast({present} as varchar))",
-                f"length_{index}": f"avg(length(cast({present} as varchar)))",
-                f"spaced_{index}": f"avg(cast(contains(trim(cast({present} as varchar)), ' ') as integer))",
-            }
-        elif column.has_numbers:
-            facts.append(f"list_unique({sample}) as distinct_{index}")
-        sums += [f"{sql} as {name}" for name, sql in counted.items()]
-        samples += [f"{sql} as {name}" for name, sql in drawn.items()]
-        facts += [*counted, *drawn]
-    hashed = "row_number() over ()" if by_place else ", ".join(identifier(column.name) for column in _telling(columns))
-    kept = f"hash({hashed}) % {int(keep_one_in)} = 0" if keep_one_in > 1 else "true"
-    clause = "qualify" if by_place else "where"
-    return Query.of(
-        Step("rows_to_profile", f"select {', '.join(values)} from {relation.sql}"),
-        Step("sums", f"select {', '.join(sums)} from rows_to_profile"),
-        # Read apart: few aggregates over few rows cost less than the same ones over all rows with a filter.
-        Step("rows_of_sample", f"select {', '.join(values)} from {relation.sql} {clause} {kept}"),
-        Step("samples", f"select {', '.join(samples)} from rows_of_sample"),
-        Step("first_scan", f"select {', '.join(facts)} from sums, samples"),
-        **({"levels": list(QUANTILE_LEVELS)} if any(column.has_numbers for column in columns) else {}),
-    )
-
-
-def _telling(columns: Sequence[Measured]) -> list[Measured]:
-    """Up to eight columns that tell rows apart best for the cost of hashing them."""
-    order = [Family.REAL, Family.TIMESTAMP, Family.DECIMAL, Family.INTEGER, Family.STRING]
-    rank = {family: place for place, family in enumerate(order)}
-    return sorted(columns, key=lambda column: rank.get(column.family, len(order)))[:8]
-
-
-def sketch(engine: Engine, relation: Relation, columns: Sequence[Measured], *, row_count: int) -> dict[str, Sketch]:
-    """The first scan's facts by column name."""
-    sketches: dict[str, Sketch] = {}
-    for chunk in chunks(columns):
-        keep_one_in = max(1, round(row_count / SAMPLE_ROWS))
-        row = engine.rows(first_scan_sql(relation, chunk, keep_one_in=keep_one_in))[0]
-        expected = row_count / keep_one_in
-        # Six standard deviations off: equal rows came in clumps.
-        if keep_one_in > 1 and abs(row["sampled_rows"] - expected) > 6 * math.sqrt(expected):
-            row = engine.rows(first_scan_sql(relation, chunk, keep_one_in=keep_one_in, by_place=True))[0]
-        for index, column in enumerate(chunk):
-            sketches[column.name] = _sketch(row, index, row_count)
-    return sketches
-
-
-def _sketch(row: Mapping[str, Any], index: int, row_count: int) -> Sketch:
-    def fact(name: str) -> Any:
-        return row.get(f"{name}_{index}")
-
-    minimum = fact("minimum")
-    return Sketch(
-        row_count=row_count,
-        present_count=fact("present"),
-        nan_count=fact("nan") or 0,
-        positive_infinity_count=fact("positive") or 0,
-        negative_infinity_count=fact("negative") or 0,
-        minimum=minimum,
-        maximum=fact("maximum"),
-        quantiles=() if minimum is None else tuple(value for value in fact("quantiles") if value is not None),
-        sampled_count=fact("sampled") or 0,
-        sampled_distinct=fact("distinct") or 0,
-        mean_length=fact("length") or 0.0,
-        spaced_share=fact("spaced") or 0.0,
-        distinct_estimate=fact("estimate"),
-    )
 
 
 def second_scan_sql(

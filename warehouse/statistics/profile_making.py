@@ -12,10 +12,11 @@ from warehouse.sql import Query, Relation, Step
 from warehouse.statistics.bins import Bins, make_bins
 from warehouse.statistics.cells import distribution_cells
 from warehouse.statistics.clusters import INDEPENDENT, Clustering, clustering
+from warehouse.statistics.first_scan import sketch
 from warehouse.statistics.kinds import Family, Kind, common_kinds, family_of
 from warehouse.statistics.nested_kinds import nested_kind
 from warehouse.statistics.pair import ColumnPair, kind_by_samples
-from warehouse.statistics.profile import Histogram, Measured, Moments, Sketch, histograms, row_count, sketch
+from warehouse.statistics.profile import Histogram, Measured, Moments, Sketch, histograms, row_count
 from warehouse.statistics.profile_pair import categories_of, own_tally
 from warehouse.statistics.stored_profile import (
     COUNTED,

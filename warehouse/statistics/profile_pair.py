@@ -13,9 +13,10 @@ from warehouse.sql import Query, Relation, Step
 from warehouse.statistics.bins import Bins
 from warehouse.statistics.categories import LABEL_LENGTH, LISTED_CATEGORIES, LISTED_STRANGERS, Categories, Category
 from warehouse.statistics.cumulative import CumulativeGap, binned_gap
+from warehouse.statistics.first_scan import sketch
 from warehouse.statistics.kinds import DISCRETE_VALUES, Kind, is_numeric
 from warehouse.statistics.pair import ColumnPair, RelationPair, match_columns
-from warehouse.statistics.profile import Histogram, Measured, Sketch, histograms, row_count, sketch
+from warehouse.statistics.profile import Histogram, Measured, Sketch, histograms, row_count
 from warehouse.statistics.stored_profile import (
     COUNTED,
     ColumnProfile,

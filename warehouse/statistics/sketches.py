@@ -6,8 +6,9 @@ from collections.abc import Collection, Sequence
 
 from warehouse.engine.base import Engine
 from warehouse.sql import Relation
+from warehouse.statistics.first_scan import sketch
 from warehouse.statistics.kinds import family_of
-from warehouse.statistics.profile import Measured, Sketch, row_count, sketch
+from warehouse.statistics.profile import Measured, Sketch, row_count
 
 
 class Sketches:

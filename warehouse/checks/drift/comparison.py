@@ -30,9 +30,10 @@ from warehouse.datasets.drift_rules import NO_RULES, DriftRules
 from warehouse.engine.base import Engine
 from warehouse.findings import Severity
 from warehouse.sql import Relation
+from warehouse.statistics.first_scan import sketch
 from warehouse.statistics.kinds import Family, Kind
 from warehouse.statistics.pair import ColumnPair, RelationPair, compare_relations
-from warehouse.statistics.profile import Measured, row_count, sketch
+from warehouse.statistics.profile import Measured, row_count
 from warehouse.statistics.significance import benjamini_hochberg
 from warehouse.statistics.sketches import Sketches
 

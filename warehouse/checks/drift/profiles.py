@@ -14,9 +14,10 @@ from warehouse.engine.base import Engine
 from warehouse.sql import Relation
 from warehouse.statistics.cells import distribution_cells
 from warehouse.statistics.clusters import INDEPENDENT, clustering
+from warehouse.statistics.first_scan import sketch
 from warehouse.statistics.kinds import Family, Kind
 from warehouse.statistics.pair import ColumnPair
-from warehouse.statistics.profile import Measured, row_count, sketch
+from warehouse.statistics.profile import Measured, row_count
 from warehouse.statistics.profile_pair import compare_with_profile
 from warehouse.statistics.stored_profile import StoredProfile, clustering_of
 
