@@ -78,6 +78,7 @@ def drift(
     Example: warehouse drift late_arrivals@1.0.0 @build
     """
     from warehouse.checks.drift.pairs import Beyond
+    from warehouse.checks.drift.report import require_columns
     from warehouse.checks.drift.rows import Question
     from warehouse.statistics.coded import Every
 
@@ -102,6 +103,7 @@ def drift(
         )
     else:
         report, stem = _report_of_two(project, baseline, rows or "@build", question)
+    require_columns(report)
     paths = (
         [output] if output is not None else [stem.with_name(f"{stem.name}{suffix}") for suffix in (".json", ".html")]
     )
@@ -161,7 +163,8 @@ def _own_report(
     check_presence(found)
     version = found.version
     if version is None or found.split is not None:
-        raise ProjectError(f"compare {reference} with what? for example: warehouse drift {reference} @build")
+        other = "@build" if version is not None else "OTHER.parquet"
+        raise ProjectError(f"compare {reference} with what? for example: warehouse drift {reference} {other}")
     if question.by_profile:
         raise ProjectError(
             "--profile stands for the rows of A when they are compared with others"

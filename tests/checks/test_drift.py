@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 
 import numpy as np
@@ -173,6 +174,21 @@ def test_categories_ever_new_in_both_are_no_drift(engine: LocalEngine) -> None:
     (effect,) = (effect for effect in column.effects if effect.name is EffectName.NEW)
     assert effect.value < 0.02
     assert column.verdict is not Verdict.DRIFTED
+
+
+def test_new_categories_are_told_beside_how_many_were_to_be_expected(engine: LocalEngine) -> None:
+    chance = np.random.default_rng(3)
+    fill(engine, "l", {"x": np.array([f"v{i}" for i in chance.integers(0, 20_000, 20_000)])})
+    fill(engine, "r", {"x": np.array([f"v{i}" for i in chance.integers(0, 30_000, 20_000)])})
+
+    (column,) = compare_tables(engine).columns
+
+    assert column.verdict is Verdict.DRIFTED
+    assert re.match(
+        r"5\d\.\d% of rows hold one of [\d,]+ values that train never had, “v\d+” above all, "
+        r"where 3\d\.\d% were to be expected, so many values being rare\.$",
+        column.explanation,
+    )
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,22 @@ def test_a_changed_dependence_is_said_with_what_it_means() -> None:
     assert "Train on rows more like test, or expect the error to grow." in advise(result)
 
 
+def test_a_dependence_that_only_follows_the_label_is_not_said_to_be_another() -> None:
+    follows = [
+        replace(relation(name, [(1, 1, 0.2)], drifted=True), explained_by_label=0.9) for name in ("weather", "plane")
+    ]
+    alone = summarise(replace(flights(), relations=tuple(follows)))
+    beside = summarise(replace(flights(), relations=(*follows, relation("hour", [(1, 1, 0.2)], drifted=True))))
+
+    assert (
+        "“is_late” changed for nearly all values of 2 columns alike: "
+        "what was learned on train is off by that much for test."
+    ) in alone
+    assert (
+        "How “is_late” depends on “hour” has changed too: what was learned on train is partly wrong for test." in beside
+    )
+
+
 def test_advice_names_missing_values_new_values_and_ranges() -> None:
     result = compared(
         "select case when i % 50 > 0 then i % 9 end as gaps, 'c' || i % 9 as carrier, i / 4000 as x "

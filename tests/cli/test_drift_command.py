@@ -108,8 +108,9 @@ def test_other_pairs_have_files_of_their_own(exported: Callable[..., Path], run:
         (("late", "dbt_project.yml", "--output", "x.html"), "nor files"),
         (("late", "./dbt_project.yml"), "'./dbt_project.yml' is of no kind that is read"),
         (("late", "@build", "--left", "dev"), "--left and --right choose splits of one version"),
-        (("late", "@build", "--label", "late"), "--label late: late@1.0.0 and examples today has no such column"),
+        (("late", "@build", "--label", "late"), "--label late: late@1.0.0 and examples today have no such column"),
         (("late", "@build", "--by", "seasn"), "did you mean 'season'?"),
+        (("late", "@build", "--time", "season"), "--time season: in late@1.0.0 it is VARCHAR, no date or timestamp"),
         (("late", "--label", "is_late"), "--label, --time and --group are for tables and files"),
         (("late", "--over", "wek"), "--over must be one of day, week, month, not 'wek'; did you mean 'week'?"),
         (("late", "--output", "x.pdf"), "--output must end in .html, .json, .md, not 'x.pdf'"),
@@ -193,6 +194,28 @@ def test_files_are_compared_by_pattern(
     assert drifted(same) == []
     assert same["pairs"][0]["result"]["left_row_count"] == same["pairs"][0]["result"]["right_row_count"] == 8000
     assert "season" in drifted(winter)
+
+
+def test_rows_of_which_nothing_can_be_compared_are_no_all_clear(
+    exported: Callable[..., Path], run: Callable[..., Any]
+) -> None:
+    import duckdb
+
+    exported()
+    duckdb.sql(f"copy (from ({ROWS}) limit 0) to 'none.parquet'")
+    duckdb.sql("copy (select 'far' as distance, 1 as season) to 'others.parquet'")
+
+    empty = run("drift", "examples", "none.parquet")
+    others = run("drift", "examples", "others.parquet")
+    alone = run("drift", "others.parquet")
+
+    assert (empty.code, empty.err) == (2, "error: nothing could be compared: none.parquet has no rows\n")
+    assert others.code == 2
+    assert "no column of main.examples and others.parquet could be compared:" in others.err
+    assert "  - distance: its type differs: DOUBLE in main.examples, VARCHAR in others.parquet" in others.err
+    assert "  - happened_at: only in main.examples" in others.err
+    assert alone.err.startswith("error: compare others.parquet with what? for example: warehouse drift others.parquet ")
+    assert not Path("var/reports/drift").exists()
 
 
 def test_a_damaged_file_is_one_clear_error(exported: Callable[..., Path], run: Callable[..., Any]) -> None:

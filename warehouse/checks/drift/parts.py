@@ -87,6 +87,10 @@ class RelationBin:
     """False for a bin with too few rows on a side, and for many values together, whose mixture may differ."""
 
 
+MOSTLY = 0.75
+"""From this share of the squared change on, the change is said to be that of the label in whole."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelRelation:
     """How the label depends on one feature, and whether that changed: P(label | feature)."""
@@ -114,6 +118,11 @@ class LabelRelation:
     """How much of the squared change a change of the label in whole leads to expect in every bin, 0..1."""
     compared_share: float = 1.0
     """Of the right's labelled rows, those in bins that were compared."""
+
+    @property
+    def follows_label(self) -> bool:
+        """Whether mostly the label in whole changed, for all values nearly alike."""
+        return self.explained_by_label >= MOSTLY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,8 +24,6 @@ FEWEST_ROWS = 20
 FEWEST_NUMBERS = 30
 """The same for a numeric label, whose mean takes more rows to be normal."""
 SIGNIFICANT = 0.05
-MOSTLY = 0.75
-"""From this share of the squared change on, the change is said to be that of the label in whole."""
 
 
 def find_label_relations(
@@ -207,7 +205,7 @@ class _Words:
             elif relation.high < relation.threshold:
                 few = share_text(relation.compared_share)
                 told = f"{self.happening}; only {few} of the rows have a value that both sides have often enough"
-        if relation.explained_by_label >= MOSTLY and relation.verdict is Verdict.DRIFTED:
+        if relation.follows_label and relation.verdict is Verdict.DRIFTED:
             told += ". Mostly the label itself changed, for all values nearly alike"
         return f"{told}."
 

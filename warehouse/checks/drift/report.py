@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from warehouse.checks.drift.result import ColumnDrift, DriftResult
 from warehouse.checks.drift.verdicts import Verdict
 from warehouse.checks.drift.words import count_text, quoted
+from warehouse.errors import ProjectError, problem_list
 from warehouse.findings import Finding, Severity
 
 if TYPE_CHECKING:
     from warehouse.checks.drift.series import DriftSeries
 
 NAMED_COLUMNS = 3
+NAMED_REASONS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +124,24 @@ def report_of_pairs(subject: str, pairs: Sequence[DriftPair], *, series: DriftSe
 def report_of(result: DriftResult) -> DriftReport:
     """The report on one comparison that nobody says more about."""
     return report_of_pairs(result.subject, [DriftPair(result=result, purpose="")])
+
+
+def require_columns(report: DriftReport) -> None:
+    """A report that compares nothing is no all-clear.
+
+    Raises:
+        ProjectError: no pair has rows on both sides and a column that both have; says why.
+    """
+    if any(pair.result.columns and pair.result.left_row_count and pair.result.right_row_count for pair in report.pairs):
+        return
+    result = report.main.result
+    if not result.left_row_count or not result.right_row_count:
+        raise ProjectError(f"{result.summary[0][:1].lower()}{result.summary[0][1:].removesuffix('.')}")
+    title = f"no column of {result.left_name} and {result.right_name} could be compared"
+    problems = [f"{column.name}: {column.reason}" for column in result.left_out[:NAMED_REASONS]]
+    if len(result.left_out) > NAMED_REASONS:
+        problems.append(f"{count_text(len(result.left_out) - NAMED_REASONS, 'more column')}")
+    raise ProjectError(problem_list(f"{title}:", problems) if problems else title)
 
 
 def _sentences(first: DriftPair, others: Sequence[DriftPair]) -> Iterable[str]:

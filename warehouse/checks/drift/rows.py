@@ -17,10 +17,11 @@ from warehouse.checks.drift.versions import report_of_versions
 from warehouse.datasets.named_rows import NamedRows, check_presence, columns_of_export, pseudonyms
 from warehouse.datasets.profiles import find_profile
 from warehouse.datasets.versions import Version
-from warehouse.engine.base import Engine
+from warehouse.engine.base import Column, Engine
 from warehouse.errors import ProjectError, QueryError, SpecError, problem_list, suggestion
 from warehouse.sql import Query, Relation, Step
 from warehouse.statistics.coded import Every
+from warehouse.statistics.kinds import Family, family_of
 from warehouse.statistics.session_tables import SessionTables
 
 _TODAY = Purpose(words="what was exported against what the warehouse holds today: whether a model still meets its data")
@@ -75,8 +76,10 @@ def report_of_rows(engine: Engine, left: NamedRows, right: NamedRows, question: 
 
 
 def _report(engine: Engine, left: NamedRows, right: NamedRows, question: Question) -> DriftReport:
-    names = [[column.name for column in engine.columns(rows.relation)] for rows in (left, right)]
+    columns = [engine.columns(rows.relation) for rows in (left, right)]
+    names = [[column.name for column in side] for side in columns]
     version = left.version or right.version
+    _check_time(question, columns, (left.name, right.name))
     frame = _frame(question, version, names, (left.name, right.name))
     excluded = _excluded(left, right, names)
     subject = f"{left.name} to {right.name}"
@@ -122,7 +125,9 @@ def _report_by_profile(engine: Engine, left: NamedRows, right: NamedRows, questi
     if question.every is not None or question.beyond.by or question.beyond.together:
         raise ProjectError(f"--over, --by and --together need the rows of {left.name}, and a profile has none")
     profile = find_profile(engine, version)
-    names = [[column.name for column in version.manifest.columns], [c.name for c in engine.columns(right.relation)]]
+    columns = engine.columns(right.relation)
+    names = [[column.name for column in version.manifest.columns], [column.name for column in columns]]
+    _check_time(question, [columns], (right.name,))
     subject = f"{left.name} to {right.name}"
     pair = compare_pair_with_profile(
         engine,
@@ -157,7 +162,8 @@ def _frame(
         if option == "--time" and question.every is not None and name in names[1]:
             continue
         if lacking:
-            problems.append(f"{option} {name}: {' and '.join(lacking)} has no such column; {suggestion(name, both)}")
+            verb = "have" if len(lacking) > 1 else "has"
+            problems.append(f"{option} {name}: {' and '.join(lacking)} {verb} no such column; {suggestion(name, both)}")
     if problems:
         raise SpecError(problem_list("columns that were named are not on both sides:", problems))
     said = frame_of(version.manifest.spec, both) if version is not None else Frame()
@@ -165,6 +171,18 @@ def _frame(
     if time is None and version is not None and question.every is not None and version.manifest.spec.time in names[1]:
         time = version.manifest.spec.time
     return replace(said, label=question.label or said.label, time=time, groups=question.groups or said.groups)
+
+
+def _check_time(question: Question, columns: Sequence[Sequence[Column]], called: Sequence[str]) -> None:
+    """Raises SpecError when the column that was named as time holds none."""
+    for side, found in zip(called, columns, strict=True):
+        types = {column.name: column.type for column in found}
+        if question.time in types and family_of(types[question.time]) is not Family.TIMESTAMP:
+            times = [column.name for column in found if family_of(column.type) is Family.TIMESTAMP]
+            others = f"these are: {', '.join(times)}" if times else f"no column of {side} is"
+            raise SpecError(
+                f"--time {question.time}: in {side} it is {types[question.time]}, no date or timestamp; {others}"
+            )
 
 
 def _excluded(left: NamedRows, right: NamedRows, names: Sequence[Sequence[str]]) -> Mapping[str, str]:

@@ -158,12 +158,18 @@ def _on_relations(result: DriftResult) -> Iterable[str]:
     label = label_of(result)
     changed = [relation for relation in result.relations if relation.verdict is Verdict.DRIFTED]
     if label is not None and changed:
-        named = listed([quoted(relation.feature) for relation in changed[:NAMED]])
-        rest = f" and {count_text(len(changed) - NAMED, 'other column')}" if len(changed) > NAMED else ""
-        yield (
-            f"How {quoted(label.name)} depends on {named}{rest} has changed too: what was learned on "
-            f"{result.left_name} is partly wrong for {result.right_name}."
-        )
+        # A label that fell everywhere changes what goes with every value: that alone says nothing of a column.
+        own = [quoted(relation.feature) for relation in changed if not relation.follows_label]
+        if own:
+            yield (
+                f"How {quoted(label.name)} depends on {some(own)} has changed too: what was learned on "
+                f"{result.left_name} is partly wrong for {result.right_name}."
+            )
+        else:
+            yield (
+                f"{quoted(label.name)} changed for nearly all values of {count_text(len(changed), 'column')} alike: "
+                f"what was learned on {result.left_name} is off by that much for {result.right_name}."
+            )
     if result.domain is not None and _differs_together(result):
         yield result.domain.explanation
     for segments in result.segments:

@@ -138,7 +138,13 @@ def _happening(
             if new.distinct_count == 1
             else f"one of {new.distinct_count:,} values that {left_name} never had, {named} above all"
         )
-        return f"{share_text(new.row_share)} of rows hold {which}."
+        told = f"{share_text(new.row_share)} of rows hold {which}"
+        # Where many values are rare, others come up in any rows of the same law.
+        expected = new.row_share - leading.value
+        if expected > 0.1 * new.row_share:
+            much = share_text(expected) if leading.value else "as many"
+            told += f", where {much} were to be expected, so many values being rare"
+        return f"{told}."
     missing_weight = abs(right.missing_share - left.missing_share)
     if leading.subject == "missing values" or missing_weight >= 0.5 * measures.total_variation > 0:
         return _changed("missing values", left.missing_share, right.missing_share)
