@@ -1,6 +1,7 @@
 {#-
-  The latest row per key of a source that is loaded incrementally: a `from` item of its own. Rows arrive in batches whose
-  names sort, so of two with the same cursor the one of the later batch counts.
+  The latest row per key (a column, or a list of them) of a source that is loaded incrementally, by its cursor column: a
+  `from` item of its own. Rows arrive in batches whose names sort, so of two with the same cursor the one of the later
+  batch counts.
 -#}
 
 {% macro latest_rows(relation, key, cursor) -%}
@@ -17,13 +18,16 @@
 
 
 {% macro duckdb__latest_rows(relation, key, cursor) -%}
-    {%- set keys = [key] if key is string else key -%}
+    {%- set keys = [] -%}
+    {%- for name in ([key] if key is string else key) -%}
+        {%- do keys.append(adapter.quote(name | replace('"', '""'))) -%}
+    {%- endfor -%}
     (
         select *
         from {{ relation }}
         qualify row_number() over (
             partition by {{ keys | join(', ') }}
-            order by {{ cursor }} desc nulls last, filename desc
+            order by {{ adapter.quote(cursor | replace('"', '""')) }} desc nulls last, filename desc
         ) = 1
     )
 {%- endmacro %}

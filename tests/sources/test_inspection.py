@@ -196,6 +196,25 @@ def test_a_quarantined_file_can_come_back(project: Project, folder: Path) -> Non
     assert quarantined(project) == ()
 
 
+def test_the_command_lists_what_is_in_quarantine_and_lets_it_out(
+    project: Project, folder: Path, run: Callable[..., Any]
+) -> None:
+    assert run("sources", "--quarantine").out == "quarantine is empty\n"
+    (folder / "1.csv").write_text("id,b\n1\n")
+    look(project, ragged="quarantine")
+    listed = run("sources", "--quarantine")
+    assert "drops/1.csv" in listed.out
+    assert "next: warehouse sources --release 20261123T120000Z-1.csv" in listed.out
+    (document,) = json.loads(run("sources", "--quarantine", "--json").out)
+    assert (document["name"], document["source"]) == ("20261123T120000Z-1.csv", "shop.visits")
+    wrong = run("sources", "--release", "1.csv")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "no file '1.csv' is in quarantine; known: 20261123T120000Z-1.csv" in wrong.err
+    released = run("sources", "--release", document["name"])
+    assert (released.code, released.out) == (0, f"{document['name']} is back at drops/1.csv\n")
+    assert (folder / "1.csv").exists()
+
+
 def test_nothing_is_moved_by_a_mere_look_nor_when_the_build_stops_anyway(project: Project, folder: Path) -> None:
     (folder / "1.csv").write_text("id,b\n1\n2,3\n")
     look(project, move=False, ragged="quarantine")
