@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from warehouse.checks.diagnosis.slice_result import SliceReport, TagReport
 from warehouse.findings import Finding
 from warehouse.statistics.estimates import Estimate
 
@@ -230,6 +231,10 @@ class Diagnosis:
     """For the causes of the largest gap, or for what to measure first."""
     sizes: tuple[RequiredSize, ...]
     """Of dev and test."""
+    slices: SliceReport | None = None
+    """Where it errs more than elsewhere; None when that was not asked, or could not be told."""
+    tags: TagReport | None = None
+    """What people saw in its errors; None without a sheet of tags."""
     summary: tuple[str, ...] = ()
     """What it comes down to, in sentences."""
     not_judged: tuple[str, ...] = ()
