@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from warehouse import records, storage
+from warehouse.build_sharing import pull_build
 from warehouse.builds import roll_back
 from warehouse.datasets.tags import set_tag
 from warehouse.datasets.verification import verify_version
@@ -192,11 +193,17 @@ def test_what_is_published_is_shared_when_the_settings_say_so(
     only = ["sources", "build"]
 
     first, second = night(sharing, day=1, only=only), night(sharing, day=2, only=only)
+    shutil.copytree(PROJECTS / "tiny", tmp_path / "another machine")
+    elsewhere = Project.find(tmp_path / "another machine")
+    pulled = pull_build(elsewhere, now=NOW + timedelta(days=2))
     (pointer,) = (tmp_path / "store/warehouse-builds").glob("current")
     pointer.write_text("{")
     third = night(sharing, day=3, only=only)
 
     assert stage(first, "build").message.endswith(f"; shared in {url}")
+    assert published_id(elsewhere) == pulled.id == published_id(project)
+    # What dbt's staging views read lies on the machine that built, and here too: the path is absolute.
+    assert pulled.findings == ()
     assert "shared" not in stage(second, "build").message
     assert stage(third, "build").message.endswith("; not shared")
     assert stage(third, "build").status is StageStatus.PASSED
