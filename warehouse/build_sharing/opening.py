@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,7 +76,8 @@ def cached_build(store: Store, build_id: str | None = None, *, cache: Path | Non
             if not folder.is_dir():
                 _download(store, build, folder)
                 _remove_unused(shelf, keep=folder)
-    os.utime(folder)
+    with suppress(OSError):  # a cache that others fill: whether it was used is theirs to know
+        os.utime(folder)
     return folder
 
 
