@@ -34,7 +34,7 @@ from crowd import check_one_delivery, deliver, make_project
 from kill_points import counting_changes
 
 ROWS = 2_000
-WEIGHTS = {"build": 50, "nightly": 50, "publish": 35, "rollback": 25, "retention": 40}
+WEIGHTS = {"build": 30, "nightly": 30, "publish": 45, "rollback": 30, "retention": 65}
 
 
 def act(root: Path, action: str, target: str) -> None:
@@ -183,10 +183,10 @@ class Siege:
 
     def measure(self) -> None:
         """Runs everything once: how long each takes, and how often it changes the file system."""
-        for action in ("build", "nightly", "build", "retention"):
+        for action in ("build", "nightly"):
             self.deliver()
             self.usual[action] = self.undisturbed(action)
-        for action in ("publish", "rollback"):
+        for action in ("publish", "rollback", "retention"):
             self.usual[action] = self.undisturbed(action, self.target(action))
 
     def deliver(self) -> None:
@@ -211,9 +211,11 @@ class Siege:
             self.deliver()
         before, target, usual = published_id(self.project), self.target(action), self.usual[action]
         if self.chance.random() < 0.5:
-            ended = self.server(action, target, seconds=self.chance.uniform(0.0005, max(usual.seconds, 0.002)))
+            ended = self.server(action, target, seconds=self.chance.uniform(0.0005, max(usual.seconds, 0.02)))
         else:
-            ended = self.server(action, target, step=self.chance.randint(1, max(int(usual.text), 1)))
+            # A clean-up does more the more there is to delete.
+            changes = int(usual.text) * (3 if action == "retention" else 1)
+            ended = self.server(action, target, step=self.chance.randint(1, max(changes, 1)))
         assert ended.is_killed or ended.code == 0, f"{action}: {ended.text}"
         after = published_id(self.project)
         expected = {before, target} if target else {before} if action == "retention" else None
