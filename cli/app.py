@@ -5,15 +5,19 @@ Exit 0: done and clean. 1: done, and a critical finding stands. 2: could not run
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from traceback import format_exception
+from types import TracebackType
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from warehouse.errors import WarehouseError
+from warehouse.scrubbing import secrets_of
 
 from . import console
 from .commands import (
@@ -114,8 +118,15 @@ app.add_typer(docs.app, name="docs", rich_help_panel=REPORTS)
 
 def main() -> None:
     """Run the command line; a `WarehouseError` becomes its message and exit code 2."""
+    sys.excepthook = _print_traceback
     try:
         app()
     except WarehouseError as error:
-        console.print_error(str(error))
+        console.print_error(secrets_of(os.environ).scrub(str(error)))
         sys.exit(2)
+
+
+def _print_traceback(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """What Python prints of an error that nobody foresaw, without the secrets of the environment."""
+    text = "".join(format_exception(kind, error, traceback))
+    sys.stderr.write(secrets_of(os.environ).scrub(text))

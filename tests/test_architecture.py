@@ -26,10 +26,10 @@ ARROWS: dict[str, set[str]] = {
     "storage": {"errors", "sql", "project", "extensions"},
     "queues": {"errors", "storage"},
     "engine": {"errors", "sql", "storage"},
-    "records": {"errors", "project", "published", "storage"},
+    "records": {"errors", "project", "published", "storage", "scrubbing"},
     "dbt_manifest": {"errors", "project", "storage"},
-    "dbt_results": {"errors"},
-    "dbt_runner": {"errors", "sql", "project", "storage", "dbt_results"},
+    "dbt_results": {"errors", "scrubbing"},
+    "dbt_runner": {"errors", "sql", "project", "storage", "dbt_results", "build_inputs", "scrubbing"},
     "object_store": {"errors", "project", "storage"},
     "dbt_tests": {"errors", "findings", "sql", "project", "storage", "engine", "dbt_results"},
     "sources": {

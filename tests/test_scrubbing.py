@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from warehouse.scrubbing import MASK, is_secret_name, secrets_of
+from warehouse.scrubbing import MASK, is_secret_name, looks_secret, secrets_of
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,24 @@ def test_named_variables_count_whatever_their_names() -> None:
 
 def test_secrets_show_none_of_themselves() -> None:
     assert "planted" not in repr(secrets_of({"A_TOKEN": "planted-secret"}))
+
+
+def test_documents_keep_words_that_are_somebodys_password() -> None:
+    secrets = secrets_of({"PGPASSWORD": "test", "X_TOKEN": "Ab3dEf9h1j"})
+    document = {"type": "test", "message": "the test failed", "list": ["Ab3dEf9h1j", 1, None], "Ab3dEf9h1j": "test"}
+
+    assert secrets.scrub_document(document) == {
+        "type": "test",
+        "message": "the *** failed",
+        "list": ["***", 1, None],
+        "***": "test",
+    }
+    assert secrets.scrub_value(document)["type"] == "***"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("customer_id", False), ("postgres", False), ("services", False), ("Violet42lake", True), ("x" * 16, True)],
+)
+def test_what_looks_like_a_secret(text: str, expected: bool) -> None:
+    assert looks_secret(text) is expected

@@ -12,13 +12,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from warehouse import storage
+from warehouse.errors import BuildError, problem_list
 from warehouse.project import Project
-from warehouse.scrubbing import is_secret_name
+from warehouse.scrubbing import is_secret_name, looks_secret, secrets_of
 
 FILES = ("dbt_project.yml", "profiles.yml", "packages.yml", "dependencies.yml", "package-lock.yml", "selectors.yml")
 FOLDERS = ("models", "macros", "seeds", "snapshots", "analyses", "functions", "dbt_packages", "expectations")
 """Where dbt looks, and our suites; the project may name more."""
 _ENV_VAR = re.compile(rb"""env_var\(\s*(?:(['"])([^'"]*)\1\s*[,)])?""")
+_FOR_SECRETS = ("profiles.yml", "packages.yml", "dependencies.yml")
 _OWN = ("WAREHOUSE_BUILD_PATH", "WAREHOUSE_EXTENSIONS", "WAREHOUSE_RAW", "WAREHOUSE_ROOT")
 """What every build sets itself."""
 
@@ -61,6 +63,34 @@ def read_variables(project: Project) -> tuple[str, ...]:
         with storage.storage_errors(f"read {path}"):
             names |= {(found[2] or b"").decode(errors="replace") for found in _ENV_VAR.finditer(path.read_bytes())}
     return tuple(sorted(name for name in names if re.fullmatch(r"[A-Za-z_]\w*", name) and name not in _OWN))
+
+
+def refuse_secrets(project: Project, environment: Mapping[str, str] = os.environ) -> None:
+    """Makes sure that only profiles and packages read secrets: what else dbt reads ends in compiled SQL and views.
+
+    Raises:
+        BuildError: other files read some; lists file and variable, never the value.
+        StorageError: a file cannot be read.
+    """
+    problems = []
+    for path in _project_files(project, _folders(project) or FOLDERS):
+        if path.name in _FOR_SECRETS and path.parent == project.root:
+            continue
+        with storage.storage_errors(f"read {path}"):
+            content = path.read_bytes()
+        for name in sorted({(found[2] or b"").decode(errors="replace") for found in _ENV_VAR.finditer(content)}):
+            if is_secret_name(name) and _is_secret(environment.get(name, "")):
+                problems.append(f"{project.relative(path)} reads {name}")
+    if problems:
+        raise BuildError(
+            problem_list("secrets of the environment would end in compiled SQL, views and records:", problems)
+            + "\n  read them in profiles.yml alone, as attach or secrets of the target, or let `warehouse load` connect"
+        )
+
+
+def _is_secret(value: str) -> bool:
+    """Whether the value is one at all: `SORT_KEY=customer_id` is not."""
+    return any(map(looks_secret, secrets_of({"SECRET": value}).values))
 
 
 def _environment_hash(names: Iterable[str], environment: Mapping[str, str]) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from warehouse.errors import BuildError, problem_list
+from warehouse.scrubbing import secrets_of
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _BROKEN = ("error", "runtime error", "partial success")
@@ -96,5 +98,5 @@ def node_result(
 
 
 def clean(text: str) -> str:
-    """The text without colours and margins."""
-    return _ANSI.sub("", text).strip()
+    """The text without colours, margins and the secrets of the environment: a profile may have read them."""
+    return secrets_of(os.environ).scrub(_ANSI.sub("", text).strip())

@@ -9,15 +9,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from warehouse import storage
+from warehouse.build_inputs import refuse_secrets
 from warehouse.dbt_results import NodeProgress, NodeResult, clean, materialization, node_result
 from warehouse.errors import BuildError
 from warehouse.project import Project
+from warehouse.scrubbing import secrets_of
 from warehouse.sql import Relation, literal
 
 if TYPE_CHECKING:
@@ -76,6 +78,7 @@ def parse_project(project: Project, *, log_path: Path, place: Place | None = Non
         BuildError: dbt refuses it; the message is dbt's own, with its file.
     """
     _check_profile_folder(project)
+    refuse_secrets(project)
     place = place or build_place(project)
     with _environment(project, place):
         outcome, errors = _invoke(["parse", *_arguments(project, place, log_path=log_path)])
@@ -149,6 +152,7 @@ def run_build(
             outcome, errors = _invoke(arguments, manifest=parsed.manifest, on_event=listener)
         finally:
             _close_database()
+            _scrub_results(place.target_path / "run_results.json")
     results = getattr(outcome.result, "results", None)
     if results is None:
         raise BuildError(
@@ -266,6 +270,8 @@ def _environment(project: Project, place: Place) -> Iterator[None]:
     """What profiles.yml and the sources read."""
     values: Mapping[str, str] = {
         **place.environment,
+        # dbt takes the values of variables with this prefix out of its log and its messages.
+        **{f"DBT_ENV_SECRET_{i}_OF_WAREHOUSE": text for i, text in enumerate(secrets_of(os.environ).values)},
         "WAREHOUSE_BUILD_PATH": str(place.build_path),
         "WAREHOUSE_ROOT": str(project.root),
         "WAREHOUSE_RAW": raw_location(project),
@@ -299,6 +305,15 @@ def _extension_directory() -> str:
         return str(storage.use_extensions(connection) or "")
     finally:
         connection.close()
+
+
+def _scrub_results(path: Path) -> None:
+    """Takes secrets out of the messages in dbt's results, which it writes as the database gave them."""
+    with suppress(OSError, ValueError):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        scrubbed = secrets_of(os.environ).scrub_document(document)
+        if scrubbed != document:
+            storage.write_json(path, scrubbed)
 
 
 def _close_database() -> None:

@@ -22,6 +22,7 @@ from typing import Any
 from warehouse import storage
 from warehouse.project import Project
 from warehouse.published import BUILD_ID
+from warehouse.scrubbing import secrets_of
 
 _TOOLS = ("ml-warehouse", "duckdb", "dbt-core", "dbt-duckdb", "great-expectations")
 _TAKEN = ".taken"
@@ -139,7 +140,10 @@ def write_record(project: Project, record: Record) -> Path:
         StorageError: the disk is full or the folder cannot be written.
     """
     path = record_path(project, record.id)
-    storage.write_json(path, record.as_document())
+    # NOTE: by its own fields, an id say, a record is found again; what is told is in its details.
+    secrets = secrets_of(os.environ, also=project.settings.notify_urls_from.split())
+    document = {**record.as_document(), **secrets.scrub_document(record.details)}
+    storage.write_json(path, document)
     return path
 
 

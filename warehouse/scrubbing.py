@@ -49,6 +49,25 @@ class Secrets:
             return [self.scrub_value(item) for item in value]
         return value
 
+    def scrub_document(self, value: Any) -> Any:
+        """A JSON value of which programs read on, without secrets: sentences lose each, single words what is no word.
+
+        A password such as `test` would else take the word out of every name and status.
+        """
+        if isinstance(value, str):
+            is_sentence = any(char.isspace() for char in value) or "://" in value
+            return self.scrub(value) if is_sentence else self.unguessable.scrub(value)
+        if isinstance(value, Mapping):
+            return {self.unguessable.scrub(str(key)): self.scrub_document(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.scrub_document(item) for item in value]
+        return value
+
+    @property
+    def unguessable(self) -> Secrets:
+        """Those that are no words: long, or of mixed characters."""
+        return Secrets(tuple(value for value in self.values if looks_secret(value)))
+
 
 def secrets_of(environment: Mapping[str, str], *, also: Iterable[str] = ()) -> Secrets:
     """What is secret in this environment.
@@ -101,11 +120,11 @@ def _texts(value: str) -> Iterator[str]:
         pairs = parse_qsl(parts.query)
         yield from (text for name, text in pairs if is_secret_name(f"_{name}"))
         others = [user, parts.fragment, *parts.path.split("/"), *(text for _, text in pairs)]
-        yield from (text for text in others if _looks_secret(text))
+        yield from (text for text in others if looks_secret(text))
 
 
-def _looks_secret(text: str) -> bool:
-    """Long, or of mixed characters: `T1JJ3T3L2` and `xoxb` things, not `services` or `markdown`."""
+def looks_secret(text: str) -> bool:
+    """Whether it is long, or of mixed characters: `T1JJ3T3L2` and `xoxb` things, not `services` or `markdown`."""
     has_kinds = any(c.isdigit() for c in text) or (text != text.lower() and text != text.upper())
     return len(text) >= 16 or (len(text) >= 8 and has_kinds)
 

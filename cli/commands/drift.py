@@ -102,7 +102,7 @@ def drift(
             f"--left and --right choose splits of one version; of two, say which: warehouse drift {baseline}:test ..."
         )
     else:
-        report, stem = _report_of_two(project, baseline, rows or "@build", question)
+        report, stem = _report_of_two(project, baseline, "@build" if rows is None else rows, question)
     require_columns(report)
     paths = (
         [output] if output is not None else [stem.with_name(f"{stem.name}{suffix}") for suffix in (".json", ".html")]
@@ -134,12 +134,13 @@ def profile(
 
     Example: warehouse profile late_arrivals@1.0.0
     """
+    from warehouse.datasets.named_rows import rows_of_version
     from warehouse.datasets.profiles import make_profile, profile_document, profile_path, write_profile
     from warehouse.datasets.versions import find_version_or_folder
 
     project = Project.find(context.obj)
     version = find_version_or_folder(project, reference)
-    with _engine(project, None) as engine:
+    with _engine(project, rows_of_version(version)) as engine:
         found = make_profile(engine, version)
     write_profile(version, found)
     path = profile_path(version)
@@ -175,9 +176,11 @@ def _own_report(
             f"--label, --time and --group are for tables and files; {version.name} declares its own\n"
             "  see: warehouse show " + version.reference
         )
-    with _engine(project, None) as engine:
+    with _engine(project, found) as engine:
         report = report_of_version(engine, version, left=left, right=right, beyond=question.beyond)
-    named = (left or "train", right or "test") if left or right else None
+    named = None
+    if left is not None or right is not None:
+        named = ("train" if left is None else left, "test" if right is None else right)
     return report, version.reports_path / report_stem(named)
 
 
@@ -187,7 +190,7 @@ def _report_of_two(project: Project, left: str, right: str, question: Question) 
     from warehouse.datasets.named_rows import find_pair
 
     first, second = find_pair(project, left, right)
-    with _engine(project, first if first.build else second) as engine:
+    with _engine(project, first, second) as engine:
         report = report_of_rows(engine, first, second, question)
     if first.version and second.version and first.version.path == second.version.path and first.split and second.split:
         return report, first.version.reports_path / report_stem((first.split, second.split))
@@ -195,13 +198,14 @@ def _report_of_two(project: Project, left: str, right: str, question: Question) 
 
 
 @contextmanager
-def _engine(project: Project, rows: NamedRows | None) -> Iterator[LocalEngine]:
-    """An engine that only reads, open on the build that has the rows if they are a table."""
+def _engine(project: Project, *rows: NamedRows) -> Iterator[LocalEngine]:
+    """An engine that only reads these rows, open on the build that has them if some are a table."""
+    from warehouse.datasets.named_rows import confine_to_rows
     from warehouse.engine.local import LocalEngine
     from warehouse.storage import connect
 
     settings = project.settings
-    build = rows.build if rows is not None else None
+    build = next((one.build for one in rows if one.build is not None), None)
     # Two processes that share a folder for what does not fit into memory overwrite each other's files.
     spill = project.temporary_path / f"drift-{uuid4().hex}"
     with connect(
@@ -210,6 +214,7 @@ def _engine(project: Project, rows: NamedRows | None) -> Iterator[LocalEngine]:
         threads=settings.threads,
         temporary_path=spill,
     ) as connection:
+        confine_to_rows(connection, *rows)
         yield LocalEngine(connection)
 
 

@@ -27,7 +27,7 @@ def leakage(
     Example: warehouse leakage late_arrivals
     """
     from warehouse.checks.leakage.search import find_leaks_in_version
-    from warehouse.datasets.versions import find_version
+    from warehouse.datasets.versions import confine_to, find_version
     from warehouse.engine.local import LocalEngine
     from warehouse.reports.leakage_json import leakage_document, leakage_json
     from warehouse.reports.leakage_text import (
@@ -47,6 +47,7 @@ def leakage(
         threads=settings.threads,
         temporary_path=project.temporary_path,
     ) as connection:
+        confine_to(connection, version)
         result = find_leaks_in_version(LocalEngine(connection), version)
     path = version.reports_path / "leakage.json"
     write_file(path, leakage_json(result))

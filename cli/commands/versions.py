@@ -52,7 +52,7 @@ def diff(
     from warehouse.reports.drift_json import drift_document
 
     project = Project.find(context.obj)
-    with _two_versions(project, left, right) as (old, new), _engine(project) as engine:
+    with _two_versions(project, left, right) as (old, new), _engine(project, old, new) as engine:
         result = compare_versions(engine, old, new)
         splits = splits_to_compare(old, new) if drift else []
         drifts = {split: compare_split_of_versions(engine, old, new, split=split) for split in splits}
@@ -83,7 +83,9 @@ def _two_versions(project: Project, left: str, right: str | None) -> Iterator[tu
 
 
 @contextmanager
-def _engine(project: Project) -> Iterator[LocalEngine]:
+def _engine(project: Project, *versions: Version) -> Iterator[LocalEngine]:
+    """An engine that reads the files of these versions alone."""
+    from warehouse.datasets.versions import confine_to
     from warehouse.engine.local import LocalEngine
     from warehouse.storage import connect
 
@@ -94,6 +96,7 @@ def _engine(project: Project) -> Iterator[LocalEngine]:
         threads=settings.threads,
         temporary_path=project.temporary_path / f"diff-{datetime.now(UTC):%Y%m%dT%H%M%S%f}",
     ) as connection:
+        confine_to(connection, *versions)
         yield LocalEngine(connection)
 
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from fake_builds import Fake
 
+from warehouse.datasets.loading import load_dataset
 from warehouse.datasets.verification import Verification, verify_version
 from warehouse.datasets.versions import find_version
 from warehouse.errors import VersionError
@@ -129,3 +132,47 @@ def test_a_broken_manifest_is_no_version(fake: Fake, version_path: Path, content
 
     with pytest.raises(VersionError, match=r"manifest\.json"):
         verify(fake)
+
+
+REACHING = [
+    ("splits.0.files.0.path", "../../../../../etc/passwd", "is no path of a file in this version's folder data"),
+    ("splits.0.files.0.path", "/etc/passwd", "is no path"),
+    ("splits.0.files.0.path", "data/../../x.parquet", "is no path"),
+    ("splits.0.files.0.path", "https://example.com/x.parquet", "is no path"),
+    ("splits.0.files.0.path", "data//etc/passwd", "is no path"),
+    ("splits.0.files.0.path", "data\\..\\x", "is no path"),
+    ("name", "../late", "cannot be a dataset's name"),
+    ("version", "1.0.0/..", "cannot be a version's number"),
+    ("columns.0.type", "BIGINT) from read_text('/etc/passwd') --", "which is not a type"),
+    ("columns.0.type", "VARCHAR, (select content from read_text('/etc/passwd'))", "which is not a type"),
+]
+
+
+@pytest.mark.parametrize(("where", "value", "message"), REACHING)
+def test_a_manifest_that_reaches_out_of_its_folder_is_refused(
+    fake: Fake, version_path: Path, where: str, value: str, message: str
+) -> None:
+    path = version_path / "manifest.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    *parents, last = [int(part) if part.isdecimal() else part for part in where.split(".")]
+    item = document
+    for part in parents:
+        item = item[part]
+    item[last] = value
+    overwrite(path, json.dumps(document).encode())
+
+    for read in (
+        lambda: find_version(fake.project, "late@1.0.0"),
+        lambda: load_dataset("late", project=fake.project),
+        lambda: load_dataset(version_path),
+    ):
+        with pytest.raises(VersionError, match="cannot be trusted") as caught:
+            read()
+        assert message in str(caught.value)
+
+
+def test_a_folder_with_another_versions_manifest_is_no_version(fake: Fake, version_path: Path) -> None:
+    shutil.copytree(version_path, version_path.with_name("2.0.0"))
+
+    with pytest.raises(VersionError, match=r"2\.0\.0 holds late@1\.0\.0, not late@2\.0\.0"):
+        find_version(fake.project, "late@2.0.0")

@@ -44,7 +44,10 @@ def write_profile(project: Project, folder: Path) -> None:
         output["path"] = f"{{{{ env_var('WAREHOUSE_BUILD_PATH') }}}}/{DEV_CATALOG}.duckdb"
         published = {"path": f"{{{{ env_var('{PUBLISHED_PATH}') }}}}", "alias": CATALOG, "read_only": True}
         output["attach"] = [*(output.get("attach") or []), published]
-    storage.write_file(folder / "profiles.yml", yaml.safe_dump(profiles, sort_keys=False, allow_unicode=True))
+    copy = folder / "profiles.yml"
+    storage.write_file(copy, yaml.safe_dump(profiles, sort_keys=False, allow_unicode=True))
+    with storage.storage_errors(f"write {copy}"):
+        copy.chmod(path.stat().st_mode & 0o777)  # who may not read the one may not read the other
 
 
 def write_state(project: Project, published: BuildFiles, parsed_manifest_path: Path, folder: Path) -> None:

@@ -7,7 +7,8 @@ through them.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -17,9 +18,15 @@ from typing import TYPE_CHECKING, Any
 from warehouse.datasets.spec import DatasetSpec
 from warehouse.errors import VersionError, problem_list
 from warehouse.findings import Finding
+from warehouse.statistics.type_names import is_type_name
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
+
+NAME = re.compile(r"[^\W\d]\w*")
+"""What a dataset may be called; a declaration allows less."""
+NUMBER = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
+_LEAVING = {"", ".", ".."}
 
 FORMAT = 1
 """Raised when an older reader would misunderstand a newer manifest."""
@@ -199,10 +206,30 @@ def read_manifest(path: Path) -> Manifest:
             "  upgrade with: pip install -U ml-warehouse"
         )
     try:
-        return _adapter().validate_json(text)
+        manifest = _adapter().validate_json(text)
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
         raise VersionError(problem_list(f"{path} is not a dataset manifest:", problems)) from error
+    if problems := list(_overreaching(manifest)):
+        raise VersionError(problem_list(f"{path} cannot be trusted:", problems))
+    return manifest
+
+
+def _overreaching(manifest: Manifest) -> Iterator[str]:
+    """What reaches out of the version: whoever copied a folder here may have written anything into it."""
+    if not NAME.fullmatch(manifest.name):
+        yield f"name: {manifest.name!r} cannot be a dataset's name"
+    if not NUMBER.fullmatch(manifest.version):
+        yield f"version: {manifest.version!r} cannot be a version's number"
+    for file in manifest.files:
+        # The first part is a folder of its own, so that no path is taken for an option, an address or a drive.
+        if not file.path.startswith("data/") or set(file.path) & set("\\\0") or _LEAVING & set(file.path.split("/")):
+            yield f"splits: {file.path!r} is no path of a file in this version's folder data"
+    types = [(column.name, column.type) for column in manifest.columns]
+    types += [(column.name, column.pseudonym.original_type) for column in manifest.columns if column.pseudonym]
+    for column, type_ in types:
+        if not is_type_name(type_):
+            yield f"columns: {column!r} has type {type_!r}, which is not a type"
 
 
 @cache

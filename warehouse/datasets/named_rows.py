@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from warehouse import storage
 from warehouse.datasets.formats import read_relation
 from warehouse.datasets.versions import MANIFEST_NAME, Version, dataset_names, find_version_or_folder
 from warehouse.dbt_manifest import DbtManifest, Model, read_dbt_manifest
@@ -13,6 +15,9 @@ from warehouse.errors import ProjectError, VersionError, suggestion
 from warehouse.project import Project
 from warehouse.published import BuildFiles, find_build, published_id
 from warehouse.sql import Relation, literal
+
+if TYPE_CHECKING:
+    import duckdb
 
 TODAY = "@build"
 """What people write for the table, in the published build, of the model that a dataset is made from."""
@@ -35,6 +40,10 @@ class NamedRows:
     """The build that has the table; None for files."""
     is_today: bool = False
     """Whether it is the table that the dataset on the other side is made from."""
+    is_view: bool = False
+    """Whether it is a view of the build, which may read any file that the project's own SQL names."""
+    paths: tuple[str, ...] = ()
+    """Of files that belong to no version."""
     is_text: bool = False
     """Whether reading it means to guess types and parse text, which one wants to do once."""
 
@@ -60,6 +69,21 @@ def check_presence(rows: NamedRows) -> None:
             f"\n  get them back: warehouse pull {reference}; or let its profile stand for them as the first of two: "
             f"warehouse drift {reference} @build"
         )
+
+
+def confine_to_rows(connection: duckdb.DuckDBPyConnection, *rows: NamedRows) -> None:
+    """From now on the connection reads these rows and no other file, whatever the manifests of their versions say.
+
+    With a view among them nothing changes, since nobody knows which files it reads.
+    """
+    if any(one.is_view for one in rows):
+        return
+    paths = [path for one in rows for path in one.paths]
+    storage.confine(
+        connection,
+        folders=[one.version.path / "data" for one in rows if one.version is not None],
+        files={*paths, *Relation.escaped(paths)},
+    )
 
 
 def find_pair(project: Project, left: str, right: str) -> tuple[NamedRows, NamedRows]:
@@ -184,7 +208,7 @@ def _published(project: Project) -> tuple[BuildFiles, DbtManifest]:
 
 def _rows_of_model(files: BuildFiles, model: Model, *, name: str) -> NamedRows:
     relation = Relation.table("warehouse", model.schema, model.alias)
-    return NamedRows(name=name, relation=relation, build=files)
+    return NamedRows(name=name, relation=relation, build=files, is_view=model.materialized == "view")
 
 
 def _table(project: Project, text: str) -> NamedRows:
@@ -239,8 +263,9 @@ def _files(text: str) -> NamedRows:
     if len(kinds) > 1:
         raise ProjectError(f"{text!r} matches files of several kinds: {', '.join(sorted(kinds))}\n  name one kind")
     kind = kinds.pop()
-    relation = _relation(kind, [str(Path(path).absolute()) for path in paths], text)
-    return NamedRows(name=text, relation=relation, is_text=kind not in (".parquet", ".arrow"))
+    absolute = tuple(str(Path(path).absolute()) for path in paths)
+    relation = _relation(kind, absolute, text)
+    return NamedRows(name=text, relation=relation, paths=absolute, is_text=kind not in (".parquet", ".arrow"))
 
 
 def _matching(text: str) -> list[str]:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from warehouse import storage
-from warehouse.datasets.manifest import FileRecord
-from warehouse.datasets.versions import NUMBER, number_parts
+from warehouse.datasets.manifest import NUMBER, FileRecord
+from warehouse.datasets.versions import number_parts
 from warehouse.datasets.writing import CHECKSUMS_NAME
 
 READ_ONLY = 0o444

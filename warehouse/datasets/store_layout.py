@@ -15,7 +15,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from warehouse.datasets.versions import MANIFEST_NAME, NUMBER, number_parts
+from warehouse.datasets.manifest import NUMBER
+from warehouse.datasets.versions import MANIFEST_NAME, number_parts
 from warehouse.datasets.writing import CHECKSUMS_NAME
 from warehouse.errors import StoreError, suggestion
 from warehouse.object_store import Store

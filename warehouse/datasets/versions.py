@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from warehouse import storage
 from warehouse.datasets.formats import read_relation
-from warehouse.datasets.manifest import Manifest, read_manifest
+from warehouse.datasets.manifest import NUMBER, Manifest, read_manifest
 from warehouse.datasets.marks import WITHDRAWN_NAME, Withdrawal, read_removals, read_tags, read_withdrawal
 from warehouse.errors import VersionError, suggestion
 from warehouse.project import Project
 from warehouse.sql import Relation
 
-NUMBER = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
+if TYPE_CHECKING:
+    import duckdb
+
 MANIFEST_NAME = "manifest.json"
 NEWEST = "newest"
 """What people may write for the newest version that stands."""
@@ -92,6 +95,11 @@ class Version:
         return read_relation(self.manifest.spec.format, paths, columns, name=f"{self.reference} {name}")
 
 
+def confine_to(connection: duckdb.DuckDBPyConnection, *versions: Version) -> None:
+    """From now on the connection reads the files of these versions and no others, whatever their manifests say."""
+    storage.confine(connection, folders=[version.path / "data" for version in versions])
+
+
 def version_numbers(project: Project, name: str) -> list[str]:
     """Numbers of the dataset's versions, oldest first; empty when there is none.
 
@@ -128,7 +136,7 @@ def taken_numbers(project: Project, name: str) -> list[str]:
 def newest_version(project: Project, name: str) -> Version | None:
     """The dataset's newest version that stands; None when there is none."""
     numbers = standing_numbers(project, name)
-    return read_version(project.datasets_path / name / numbers[-1]) if numbers else None
+    return _read_own(project.datasets_path / name / numbers[-1]) if numbers else None
 
 
 def find_version(project: Project, reference: str, *, allow_withdrawn: bool = False) -> Version:
@@ -155,12 +163,12 @@ def find_version(project: Project, reference: str, *, allow_withdrawn: bool = Fa
             raise VersionError(
                 f"every version of dataset {name!r} was withdrawn\n  make one with: warehouse export {name}"
             )
-        return read_version(folder / (standing or numbers)[-1])
+        return _read_own(folder / (standing or numbers)[-1])
     tags = read_tags(folder)
     number = tags.get(which, which)
     if number not in numbers:
         raise VersionError(_missing(project, name, which, number, [*tags, *numbers[::-1]]))
-    version = read_version(folder / number)
+    version = _read_own(folder / number)
     withdrawal = version.withdrawal
     if withdrawal is not None and not allow_withdrawn:
         instead = f"use {name}@{withdrawal.successor}" if withdrawal.successor else "no version takes its place"
@@ -216,6 +224,21 @@ def read_version(path: Path) -> Version:
     if not (path / MANIFEST_NAME).is_file():
         raise VersionError(f"{path} is not a dataset version: it has no {MANIFEST_NAME}")
     return Version(path=path, manifest=read_manifest(path / MANIFEST_NAME))
+
+
+def _read_own(path: Path) -> Version:
+    """The version in a folder of the project's datasets, which must be the one that the folder is named after.
+
+    Raises:
+        VersionError: its manifest cannot be read, or is another version's.
+    """
+    version = read_version(path)
+    if (version.name, version.number) != (path.parent.name, path.name):
+        raise VersionError(
+            f"{path} holds {version.reference}, not {path.parent.name}@{path.name}\n"
+            f"  move it to where it belongs: {path.parent.parent / version.name / version.number}"
+        )
+    return version
 
 
 def dataset_names(project: Project) -> list[str]:

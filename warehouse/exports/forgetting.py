@@ -137,12 +137,15 @@ def forget(
 
 @contextmanager
 def _engine(project: Project, path: Path | None = None) -> Iterator[LocalEngine]:
+    """On versions, reaching no other file, or on the build at this path."""
     settings = project.settings
     spill = project.temporary_path / f"forget-{uuid.uuid4().hex}"
     connection = storage.connect(
         path, memory_limit=settings.memory_limit, threads=settings.threads, temporary_path=spill
     )
     try:
+        if path is None:
+            storage.confine(connection, folders=[project.datasets_path])
         yield LocalEngine(connection)
     finally:
         connection.close()

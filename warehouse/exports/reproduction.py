@@ -13,7 +13,7 @@ from warehouse.datasets.differences import Difference, compare_versions
 from warehouse.datasets.fingerprints import content_fingerprint
 from warehouse.datasets.manifest import Manifest
 from warehouse.datasets.pseudonyms import KEY_VARIABLE, read_key
-from warehouse.datasets.versions import Version, find_version
+from warehouse.datasets.versions import Version, confine_to, find_version
 from warehouse.engine.base import Engine
 from warehouse.engine.local import LocalEngine
 from warehouse.errors import VersionError
@@ -95,6 +95,7 @@ def reproduce(project: Project, reference: str, *, now: datetime) -> Reproductio
             temporary_path=spill,
         )
         try:
+            confine_to(connection, version, again)
             engine = LocalEngine(connection)
             splits = _splits(engine, version, again)
             sameness = max((split.sameness for split in splits), key=list(Sameness).index)

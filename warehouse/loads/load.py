@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -196,7 +197,7 @@ def _load_table(
             severity=Severity.CRITICAL,
             check="load",
             subject=spec.name,
-            message=secrets_of({}).scrub(str(error).partition("\n")[0]),
+            message=secrets_of(os.environ).scrub(str(error).partition("\n")[0]),
             advice=str(error).partition("\n")[2].strip() or "the rows that are there stay as they were",
         )
         table = _result(spec, TableStatus.FAILED, Part(message=finding.message), started, full_refresh)

@@ -16,7 +16,7 @@ from warehouse.checks.drift.periods import fitting_period
 from warehouse.checks.drift.report import DriftReport
 from warehouse.checks.drift.rows import Question, report_of_rows, slug
 from warehouse.datasets.declarations import Declaration, read_declarations
-from warehouse.datasets.named_rows import TODAY, NamedRows, find_pair, rows_of_version
+from warehouse.datasets.named_rows import TODAY, NamedRows, confine_to_rows, find_pair, rows_of_version
 from warehouse.datasets.profiles import profile_path
 from warehouse.datasets.spec import DatasetSpec
 from warehouse.datasets.tags import list_tags
@@ -164,7 +164,7 @@ def _report(project: Project, entry: InUse) -> tuple[DriftReport, bool]:
     version = left.version
     assert version is not None
     spec, has_profile = version.manifest.spec, profile_path(version).is_file()
-    with _engine(project, right) as engine:
+    with _engine(project, left, right) as engine:
         every = None
         # A series needs the version's rows; without a time, a profile says as much and reads nothing.
         if spec.time is not None and not left.is_gone:
@@ -184,7 +184,7 @@ def _with_rules_of_today(rows: NamedRows, spec: DatasetSpec | None) -> NamedRows
 
 
 @contextmanager
-def _engine(project: Project, rows: NamedRows) -> Iterator[LocalEngine]:
+def _engine(project: Project, version: NamedRows, rows: NamedRows) -> Iterator[LocalEngine]:
     settings = project.settings
     assert rows.build is not None
     connection = storage.connect(
@@ -195,6 +195,7 @@ def _engine(project: Project, rows: NamedRows) -> Iterator[LocalEngine]:
         temporary_path=project.temporary_path / f"drift-{uuid4().hex}",
     )
     with connection:
+        confine_to_rows(connection, version, rows)
         yield LocalEngine(connection)
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+_TOKEN = re.compile(r"""\s*("(?:[^"]|"")*"|'(?:[^']|'')*'|[^\W\d]\w*|\d+|[\[\](),])""")
+_OF_WORDS = (("TIMESTAMP", "WITH", "TIME", "ZONE"), ("TIME", "WITH", "TIME", "ZONE"))
+_DEEPEST = 100
 _LIST = re.compile(r"(.*)\[(\d*)\]", re.DOTALL)
 _NESTED = re.compile(r"(STRUCT|MAP)\((.*)\)", re.DOTALL | re.IGNORECASE)
 
@@ -76,3 +79,69 @@ def _parts(text: str) -> Iterator[str]:
         else:
             depth += (char == "(") - (char == ")")
     yield text[start:].strip()
+
+
+def is_type_name(text: str) -> bool:
+    """Whether this is a type's name and nothing else, so that it can stand in a statement although others wrote it."""
+    tokens, place = [], 0
+    while place < len(text.rstrip()):
+        match = _TOKEN.match(text, place)
+        if match is None:
+            return False
+        tokens.append(match[1])
+        place = match.end()
+    reading = _Reading(tokens)
+    return reading.type_at(0, depth=0) == len(tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A type's name as tokens. Each method returns where what it reads ends; None when it is not there."""
+
+    tokens: Sequence[str]
+
+    def at(self, place: int) -> str:
+        """The token there, in capitals; empty at the end."""
+        return self.tokens[place].upper() if place < len(self.tokens) else ""
+
+    def type_at(self, place: int, *, depth: int) -> int | None:
+        """A type: its word, what stands in its parentheses, `[]` or `[3]` as often as one likes."""
+        word, end = self.at(place), None
+        if depth > _DEEPEST or not _is_word(word):
+            return None
+        if word in ("STRUCT", "UNION", "MAP") and self.at(place + 1) == "(":
+            end = self._list(place + 2, depth=depth, named=word != "MAP")
+        elif self.at(place + 1) == "(":
+            end = self._values(place + 2)
+        else:
+            long = next((words for words in _OF_WORDS if tuple(map(self.at, range(place, place + 4))) == words), ())
+            end = place + max(len(long), 1)
+        while end is not None and self.at(end) == "[":
+            end += 1 + self.at(end + 1).isdecimal()
+            end = end + 1 if self.at(end) == "]" else None
+        return end
+
+    def _list(self, place: int, *, depth: int, named: bool) -> int | None:
+        while True:
+            end = self.type_at(place + 1, depth=depth + 1) if named and _is_word(self.at(place)) else None
+            if end is None or self.at(end) not in (",", ")"):
+                end = self.type_at(place, depth=depth + 1)
+            if end is None or self.at(end) not in (",", ")"):
+                return None
+            if self.at(end) == ")":
+                return end + 1
+            place = end + 1
+
+    def _values(self, place: int) -> int | None:
+        """Numbers and texts: of `DECIMAL(18, 2)`, of an enum."""
+        while self.at(place).isdecimal() or self.at(place).startswith("'"):
+            if self.at(place + 1) == ")":
+                return place + 2
+            if self.at(place + 1) != ",":
+                return None
+            place += 2
+        return None
+
+
+def _is_word(token: str) -> bool:
+    return token.startswith('"') or token.isidentifier()

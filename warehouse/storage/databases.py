@@ -91,8 +91,8 @@ def look_into(connection: duckdb.DuckDBPyConnection, catalogs: Sequence[str]) ->
 def confine(connection: duckdb.DuckDBPyConnection, *, folders: Iterable[Path] = (), files: Iterable[str] = ()) -> None:
     """From now on the connection reaches no file but its own database, spill files, and what is named here.
 
-    It loads no extension and changes no setting either. Links in the folders are followed: who may write there decides
-    what is read.
+    It loads no extension and changes no setting either. Links in the folders that lead out of them are refused too, but
+    for those that are named here themselves.
     """
     below = {f"{folder}/" for folder in folders}
     # NOTE: a path with `[` or `*` is given to DuckDB as a pattern, and checked as it is written.

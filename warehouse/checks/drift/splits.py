@@ -58,7 +58,9 @@ def report_of_version(
         QueryError: its files cannot be read.
     """
     spec = version.manifest.spec
-    pairs = standard_pairs(version) if left is None and right is None else [(left or "train", right or "test")]
+    pairs = standard_pairs(version)
+    if left is not None or right is not None:
+        pairs = [("train" if left is None else left, "test" if right is None else right)]
     # The same columns whatever the pairs, so that a pair alone has the numbers that it has among others.
     always_apart = columns_apart(spec, left="train", right="train_dev")
     sketches = Sketches(engine, skip={*always_apart, *spec.drift.ignore})
