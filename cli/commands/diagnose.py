@@ -65,7 +65,7 @@ def diagnose(
     """
     from warehouse.checks.diagnosis.diagnose import Question, diagnose_version
     from warehouse.checks.diagnosis.result import MetricName, Task
-    from warehouse.datasets.named_rows import find_rows
+    from warehouse.datasets.named_rows import confine_to_rows, find_rows, rows_of_version
     from warehouse.datasets.versions import find_version_or_folder
     from warehouse.engine.local import LocalEngine
     from warehouse.reports.diagnosis_json import diagnosis_document, diagnosis_json
@@ -92,6 +92,7 @@ def diagnose(
         # Two processes that share a folder for what does not fit into memory overwrite each other's files.
         temporary_path=project.temporary_path / f"diagnosis-{uuid4().hex}",
     ) as connection:
+        confine_to_rows(connection, rows_of_version(version), rows)
         result = diagnose_version(LocalEngine(connection), version, rows.relation, question)
     path = version.reports_path / "diagnosis.json"
     write_file(path, diagnosis_json(result))

@@ -114,7 +114,6 @@ def inside(exported: Fake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> F
         ["diff", "late"],
         ["reproduce", "late"],
         ["leakage", "late"],
-        ["drift", "late"],
         ["drift", "late", "@build", "--by", "group by", "--fail-on", "critical"],
         ["drift", "late", f"{SCHEMA}.{TABLE}", "--markdown"],
         ["profile", "late"],
@@ -139,7 +138,12 @@ def test_names_are_names(
     run: Callable[..., Outcome], inside: Fake, words: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("warehouse.questions.asking.confine_process", lambda **_: None)  # not this very process
+    own = inside.project.state_path
+    before = {path for path in own.parent.parent.rglob("*") if not path.is_relative_to(own)}
+
     outcome = run(*words)
+
+    assert {path for path in own.parent.parent.rglob("*") if not path.is_relative_to(own)} == before
 
     assert outcome.code in (0, 1), outcome.err
     assert "Traceback" not in outcome.err

@@ -18,7 +18,7 @@ from warehouse.build_sharing.pull import find_shared
 from warehouse.errors import StorageError, UnusableBuildError
 from warehouse.object_store import Store, cache_path, open_store
 from warehouse.project import Project
-from warehouse.published import find_build
+from warehouse.published import open_build
 
 if TYPE_CHECKING:
     import duckdb
@@ -55,10 +55,10 @@ def open_warehouse(
     """
     if isinstance(source, str) and source.startswith(("s3://", "file://")):
         path = cached_build(open_store(source), build_id) / DATABASE
-    else:
-        project = source if isinstance(source, Project) else Project.find(Path(source) if source else None)
-        path = find_build(project, build_id).database_path
-    return storage.connect(path, memory_limit=memory_limit, threads=threads)
+        return storage.connect(path, memory_limit=memory_limit, threads=threads)
+    project = source if isinstance(source, Project) else Project.find(Path(source) if source else None)
+    _, connection = open_build(project, build_id, memory_limit=memory_limit, threads=threads)
+    return connection
 
 
 def cached_build(store: Store, build_id: str | None = None, *, cache: Path | None = None) -> Path:
