@@ -37,7 +37,7 @@ def night(status: StageStatus = StageStatus.FAILED, *, run_id: str = "20261124T0
         severity=Severity.CRITICAL,
         check="expectation",
         subject="orders",
-        message="<b>3</b> rows, says @here",
+        message="<b>3</b> rows,\n  says @here",
         advice="",
     )
     build = StageResult(

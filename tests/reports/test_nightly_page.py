@@ -74,12 +74,13 @@ def test_it_names_the_gravest_finding_and_says_equal_advice_once() -> None:
     advised = [
         replace(finding, advice="look at it") for finding in nightly_runs.bad().findings if finding.check == "drift"
     ]
-    found = [replace(advised[0], subject=f"late.{place}", message=f"column {place} moved") for place in range(5)]
+    found = [replace(advised[0], subject=f"late.{place}", message=f"column {place}\n  moved") for place in range(5)]
     drift = replace(nightly_runs.bad().stages[3], findings=tuple(found), message="2 columns")
 
     page = page_of(replace(nightly_runs.bad(), stages=(drift,)))
 
-    assert "Drift: 2 columns. late.0: column 0 moved. 4 more critical findings below.</p>" in page
+    assert "Drift: 2 columns. late.0: column 0. 4 more critical findings below.</p>" in page
+    assert "<p>column 3 moved</p>" in page
     assert "<li>late.0, late.1, late.2 and 2 more: look at it" in page
 
 

@@ -83,5 +83,5 @@ def _title(nightly: Nightly, *, is_bad: bool) -> str:
 
 def _safe(text: object, limit: int) -> str:
     """Text from anywhere, on one line: no control characters, nobody called by name, no markup of chat services."""
-    shown = " ".join(visible(text, limit).split())
+    shown = visible(words.on_one_line(str(text)), limit)
     return shown.replace("@", f"@{JOINER}").replace("<!", f"<{JOINER}!")

@@ -29,7 +29,8 @@ _LINKED = re.compile(r"(?i)(@|#|:(?=//)|\bwww(?=\.)|\bgh(?=-\d)|\bmailto(?=:)|\b
 
 def escaped(text: object, limit: int = 600) -> str:
     """Text that Markdown shows as it is, on one line: no markup, no HTML, no mention, no link."""
-    shown = " ".join(visible(text, limit).split())
+    # Line breaks first: what is not visible becomes a mark that says so.
+    shown = " ".join(visible(re.sub(r"\s*\n\s*", " ", str(text)), limit).split())
     for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
         shown = shown.replace(character, entity)
     joined = _LINKED.sub(rf"\1{JOINER}", shown)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import PurePosixPath
 from textwrap import dedent
@@ -172,7 +172,12 @@ def finding_groups(nightly: Nightly) -> tuple[FindingGroup, ...]:
     groups = []
     for severity in Severity:
         found = [
-            FindingView(finding=finding, stage=words.TITLES[stage.name])
+            FindingView(
+                finding=replace(
+                    finding, message=words.on_one_line(finding.message), advice=words.on_one_line(finding.advice)
+                ),
+                stage=words.TITLES[stage.name],
+            )
             for stage in nightly.stages
             for finding in stage.findings
             if finding.severity is severity

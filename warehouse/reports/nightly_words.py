@@ -168,6 +168,11 @@ def _told(stage: StageResult) -> str:
     return f"{title}: {sentence}"
 
 
+def on_one_line(text: str) -> str:
+    """The text without line breaks: a message of several lines where there is room for one."""
+    return " ".join(text.split())
+
+
 def counted(count: int, severity: str) -> str:
     """`1 warning`, `3 warnings`, `2 critical`."""
     return _count(count, severity) if severity == "warning" else f"{count:,} {severity}"
@@ -175,5 +180,5 @@ def counted(count: int, severity: str) -> str:
 
 def _ended(text: str) -> str:
     # The first line says it all; what follows is the next step, which the stage itself shows.
-    line = " ".join((text.strip().splitlines() or [""])[0].split())
+    line = on_one_line((text.strip().splitlines() or [""])[0])
     return line if line.endswith((".", "!", "?")) else f"{line}."
