@@ -247,6 +247,24 @@ def test_a_catalog_that_hangs_holds_up_a_run_for_a_limited_time(
     assert "not all were sent within 0 s" in caplog.text
 
 
+def test_what_is_wrong_with_an_event_is_logged_and_stops_nothing(
+    project: Project, catalog: Loopback, caplog: pytest.LogCaptureFixture
+) -> None:
+    from warehouse.published import BuildFiles
+
+    broken = record(Status.FAILED, nodes=[{"no": "type"}], sources=7)
+    with caplog.at_level(logging.WARNING, "warehouse"):
+        folder = project.builds_path / broken.id
+        (folder / "dbt").mkdir(parents=True)
+        manifest = {"metadata": {"dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json"}}
+        (folder / "dbt/manifest.json").write_text(json.dumps({**manifest, "nodes": {}, "sources": {}, "exposures": {}}))
+        lineage.end_build(start(project, "build"), broken, BuildFiles(id=broken.id, path=folder))
+        start(project).end(Status.PASSED, seconds=1, outputs=["no dataset"])  # type: ignore[list-item]
+
+    assert [event["eventType"] for event in told(catalog)] == ["START", "FAIL", "START"]
+    assert caplog.text.count("OpenLineage events could not be made") == 2
+
+
 def test_the_client_s_copies_of_the_key_do_not_stay_in_the_environment(project: Project, catalog: Loopback) -> None:
     before = dict(os.environ)
 

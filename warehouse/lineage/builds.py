@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from warehouse.lineage import facets
 from warehouse.lineage.checks import checks_steps
 from warehouse.lineage.names import files_name, table_name
 from warehouse.lineage.runs import DatasetUse, Run, Step, error_of
+from warehouse.lineage.sending import harmless
 from warehouse.project import Project
 from warehouse.published import BuildFiles
 from warehouse.records import Record, Status
@@ -32,13 +34,15 @@ def end_build(run: Run, record: Record, files: BuildFiles) -> None:
     """
     if not run.is_told:
         return
+    with harmless(), suppress(WarehouseError):  # without a manifest it was stopped before dbt ran
+        _end_with_parts(run, record, files)
+    run.end_record(record)
+
+
+def _end_with_parts(run: Run, record: Record, files: BuildFiles) -> None:
     project = run.project
-    try:
-        manifest = read_dbt_manifest(files.dbt_manifest_path)
-        columns = _columns(files) if record.status is Status.PASSED else {}
-    except WarehouseError:
-        run.end_record(record)  # it was stopped before dbt ran
-        return
+    manifest = read_dbt_manifest(files.dbt_manifest_path)
+    columns = _columns(files) if record.status is Status.PASSED else {}
     nodes = [node for node in record.details.get("nodes", ()) if node["resource_type"] in _RELATIONS]
     models = [(manifest.models[node["unique_id"]], node) for node in nodes if node["unique_id"] in manifest.models]
     steps = [

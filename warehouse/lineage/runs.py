@@ -13,7 +13,7 @@ from typing import Any
 from warehouse.lineage.configuration import is_configured
 from warehouse.lineage.facets import PRODUCER
 from warehouse.lineage.names import DatasetName
-from warehouse.lineage.sending import Sender, open_sender
+from warehouse.lineage.sending import Sender, harmless, open_sender
 from warehouse.project import Project
 from warehouse.records import Record, Status
 from warehouse.scrubbing import Secrets, secrets_of
@@ -76,7 +76,9 @@ class Run:
 
     def tell_start(self) -> None:
         """Sends START."""
-        if self._sender is not None:
+        if self._sender is None:
+            return
+        with harmless():
             self._sender.send([self._event("START", self._started_at)])
 
     def end(
@@ -93,9 +95,11 @@ class Run:
         if self._sender is None:
             return
         ended_at = self._started_at + timedelta(seconds=seconds)
-        told = [event for step in steps for event in self._step_events(step)]
-        told.append(self._event(STATES[status], ended_at, inputs=inputs, outputs=outputs, error=error))
-        self._sender.send(told)
+        with harmless():
+            told = [event for step in steps for event in self._step_events(step)]
+            state = STATES.get(status, "ABORT")  # a record that could not be written still says `running`
+            told.append(self._event(state, ended_at, inputs=inputs, outputs=outputs, error=error))
+            self._sender.send(told)
         self._sender.close()
         self._sender = None
 
@@ -179,11 +183,8 @@ class Run:
 
     def _step_events(self, step: Step) -> Iterator[Any]:
         yield self._event("START", step.started_at, step=step)
-        ended_at = step.started_at + timedelta(seconds=step.seconds)
-        error = step.error
-        yield self._event(
-            STATES[step.status], ended_at, step=step, inputs=step.inputs, outputs=step.outputs, error=error
-        )
+        state, ended_at = STATES[step.status], step.started_at + timedelta(seconds=step.seconds)
+        yield self._event(state, ended_at, step=step, inputs=step.inputs, outputs=step.outputs, error=step.error)
 
     def _run_facets(self, step: Step | None, error: str) -> dict[str, Any]:
         from openlineage.client.facet_v2 import error_message_run, processing_engine_run, tags_run

@@ -15,7 +15,7 @@ from warehouse.lineage.configuration import FILE_VARIABLE, configuration_file
 from warehouse.logs import event as log_event
 from warehouse.logs import keep_to_themselves
 from warehouse.project import Project
-from warehouse.scrubbing import Secrets
+from warehouse.scrubbing import Secrets, secrets_of
 
 CLOSE_SECONDS = 30.0
 """How long a run waits at its end for events that are not through yet."""
@@ -69,6 +69,16 @@ class Sender:
             text,
             extra=log_event("lineage_failed", sent_count=self._sent),
         )
+
+
+@contextmanager
+def harmless() -> Iterator[None]:
+    """Whatever goes wrong within is logged and ends there: no run may fail because of what a catalog is told."""
+    try:
+        yield
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        _log.warning("OpenLineage events could not be made: %s", secrets_of(os.environ).scrub(reason))
 
 
 def open_sender(project: Project, secrets: Secrets) -> Sender | None:
