@@ -106,9 +106,27 @@ def project(after_first_night: Path, monkeypatch: pytest.MonkeyPatch) -> Project
     return Project.find(after_first_night)
 
 
-def restore(root: Path) -> None:
+@pytest.fixture(scope="module")
+def second_night(after_first_night: Path) -> Nightly:
+    """The night after, whose orders were more; the project as it left it is kept too."""
+    restore(after_first_night)
+    project = Project.find(after_first_night)
+    write_orders(project, count=260)
+    result = night(project, day=1)
+    shutil.copytree(after_first_night, after_first_night.with_name("kept-second"), symlinks=True)
+    return result
+
+
+@pytest.fixture
+def project_later(second_night: Nightly, project: Project) -> Project:
+    """The project as the second night left it."""
+    restore(project.root, kept="kept-second")
+    return project
+
+
+def restore(root: Path, *, kept: str = "kept") -> None:
     shutil.rmtree(root)
-    shutil.copytree(root.with_name("kept"), root, symlinks=True)
+    shutil.copytree(root.with_name(kept), root, symlinks=True)
     os.chdir(root)  # the working directory was in the folder that is gone
 
 
@@ -212,10 +230,8 @@ def test_what_is_published_is_shared_when_the_settings_say_so(
     assert "is published here, but not shared" in finding.message
 
 
-def test_a_changed_source_is_built_compared_and_exported(project: Project) -> None:
-    write_orders(project, count=260)
-
-    result = night(project, day=1)
+def test_a_changed_source_is_built_compared_and_exported(project_later: Project, second_night: Nightly) -> None:
+    project, result = project_later, second_night
 
     assert result.status is Status.PASSED
     build = stage(result, "build")
@@ -255,9 +271,8 @@ def test_a_build_is_made_again_after_so_many_hours(project: Project) -> None:
     assert old.why.endswith("is older than 168 hours (nightly_rebuild_hours)")
 
 
-def test_a_build_that_somebody_went_back_from_is_not_forced_on_them(project: Project) -> None:
-    write_orders(project, count=260)
-    night(project, day=1)
+def test_a_build_that_somebody_went_back_from_is_not_forced_on_them(project_later: Project) -> None:
+    project = project_later
     newer = published_id(project)
     older, _ = roll_back(project, now=NOW + timedelta(days=1, hours=1))[::-1]
 
@@ -441,13 +456,11 @@ def test_a_night_killed_in_the_middle_of_its_build_publishes_nothing_half(projec
     assert left == []
 
 
-def test_a_build_that_passed_and_was_never_published_is_published_and_not_made_again(project: Project) -> None:
-    first = published_id(project)
-    write_orders(project, count=260)
-    night(project, day=1)
-    newest = published_id(project)
+def test_a_build_that_passed_and_was_never_published_is_published_and_not_made_again(project_later: Project) -> None:
+    project = project_later
+    first, newest = sorted(path.name for path in project.builds_path.iterdir())
     # What a kill between the record and the switch leaves.
-    storage.switch_link(project.current_path, project.builds_path / str(first))
+    storage.switch_link(project.current_path, project.builds_path / first)
 
     result = night(project, day=2)
 
