@@ -254,7 +254,7 @@ def test_of_equal_rows_the_one_with_the_smallest_key_is_exported_once(engine: Lo
     count = mark_duplicate_rows(engine, Relation.table("t"), spec, ("id", "row_number", "a 'b", "list"), facts)
 
     kept = engine.connection.execute(
-        "select id, \"row_number\" from t where get_bit(getvariable('duplicate_rows'), rowid::integer) = 0 order by all"
+        f'select id, "row_number" from t where not {facts.blocks.is_in_sql("duplicate_rows")} order by all'
     )
     assert count == 3
     assert kept.fetchall() == [(2, 5), (3, 1), (5, 3)]

@@ -10,6 +10,7 @@ import pytest
 from fake_builds import Fake
 from laws import Seen, check_laws, check_nothing_moved, check_rows_are_the_tables, see
 
+from warehouse.datasets import row_bits
 from warehouse.datasets.holdings import Entity
 from warehouse.datasets.pseudonyms import KEY_VARIABLE
 from warehouse.errors import VersionError
@@ -28,6 +29,13 @@ BY_TIME = {"method": "time", "cutoffs": CUTOFFS, "train_dev": 0.2}
 DECLARED: dict[str, Any] = {"key": "id", "label": "y", "columns": {"exclude": ["letter", "part", "nested", "tags"]}}
 FEW: dict[str, Any] = {"include": ["id", "y", "shelf"]}
 TARGET = "region = 'north' or note is null"
+
+
+@pytest.fixture(autouse=True)
+def several_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sets of rows in several blocks, as those of large tables are."""
+    monkeypatch.setattr(row_bits, "BLOCK_ROWS", 256)
+
 
 WHO = "c3"
 """Linked to nobody: whoever links others keeps them together only while he is there."""

@@ -82,20 +82,21 @@ def duplicate_rows_sql(relation: Relation, spec: DatasetSpec, columns: Sequence[
 def mark_duplicate_rows(
     engine: Engine, relation: Relation, spec: DatasetSpec, columns: Sequence[str], facts: TableFacts
 ) -> int:
-    """Sets the bits of the rows that equal others into the session's variable `DUPLICATES`; returns how many there are.
+    """Loads the rows that equal others into the session's variable `DUPLICATES`; returns how many there are.
 
-    With 0 the variable is not set.
+    With 0 nothing is loaded.
     """
     if not compared_columns(spec, columns):
         return 0
     rows = duplicate_rows_sql(relation, spec, columns)
-    bits = f"bitstring_agg(row_number, {facts.first_row}, {facts.last_row})"
-    counted = Step("duplicate_bits", f"select count(*) as row_count, {bits} as bits from {rows.name}")
-    table = identifier(f"{DUPLICATES}_bits")
+    block, bits = facts.blocks.block_sql("row_number"), facts.blocks.bits_sql("row_number")
+    terms = f"{block} as block, count(*) as row_count, {bits} as bits"
+    counted = Step("duplicate_bits", f"select {terms} from {rows.name} group by block")
+    table = f"{DUPLICATES}_bits"
     engine.rows(Query.of(*rows.steps, counted).kept_as(table))
-    (row,) = engine.rows(Query.of(Step("duplicate_count", f"select row_count from temp.{table}")))
+    count = f"select coalesce(sum(row_count), 0)::bigint as row_count from temp.{table}"
+    (row,) = engine.rows(Query.of(Step("duplicate_count", count)))
     if row["row_count"]:
-        load = f"set variable {DUPLICATES} = (select bits from temp.{table})"
-        engine.rows(Query.of(Step("load_duplicates", load)))
+        facts.blocks.load(engine, DUPLICATES, table=table, bits="bits")
     engine.rows(Query.of(Step("drop_duplicates", f"drop table temp.{table}")))
     return int(row["row_count"])

@@ -251,6 +251,22 @@ def _hubs(
     return sorted(hubs, key=lambda hub: -hub.row_count)[:_HUBS]
 
 
+GIANT_ADVICE = "a value that stands for 'unknown' links strangers: make it NULL in the model, which links nothing"
+
+
+def giant_message(entities: Entities) -> str:
+    """How large the largest entity is, and what most of its rows have in common."""
+    hubs = "; ".join(
+        f"{hub.link}{' (hidden)' if hub.value is None else f' = {hub.value!r}'} in {hub.row_count:,} rows"
+        for hub in entities.hubs
+    )
+    return (
+        f"one entity holds {entities.components.largest_row_count:,} of {entities.row_count:,} rows "
+        f"({entities.largest_share:.1%}), and all of them lie in one split"
+        + (f"; its most frequent values: {hubs}" if hubs else "")
+    )
+
+
 def entity_findings(entities: Entities, spec: DatasetSpec) -> Iterator[Finding]:
     """How many entities there are, and whether one of them is suspiciously large."""
     components = entities.components
@@ -267,22 +283,14 @@ def entity_findings(entities: Entities, spec: DatasetSpec) -> Iterator[Finding]:
         measured=float(entities.entity_count),
     )
     if entities.has_giant:
-        hubs = "; ".join(
-            f"{hub.link}{' (hidden)' if hub.value is None else f' = {hub.value!r}'} in {hub.row_count:,} rows"
-            for hub in entities.hubs
-        )
         yield Finding(
             severity=Severity.WARNING,
             check="entities",
             subject=spec.name,
-            message=(
-                f"one entity holds {components.largest_row_count:,} of {entities.row_count:,} rows "
-                f"({entities.largest_share:.1%}), and all of them lie in one split"
-                + (f"; its most frequent values: {hubs}" if hubs else "")
-            ),
+            message=giant_message(entities),
             measured=entities.largest_share,
             threshold=GIANT_SHARE,
-            advice="a value that stands for 'unknown' links strangers: make it NULL in the model, which links nothing",
+            advice=GIANT_ADVICE,
         )
     if entities.near_texts is not None and entities.near_texts.unsettled_count:
         yield Finding(

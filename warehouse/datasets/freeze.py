@@ -9,6 +9,7 @@ from typing import Any
 from warehouse.datasets.columns import OutputColumn
 from warehouse.datasets.known_rows import has_same_key, mark_known_rows, vanished_keys
 from warehouse.datasets.placement_rules import frozen_variable
+from warehouse.datasets.row_bits import RowBlocks
 from warehouse.datasets.row_checks import TableFacts
 from warehouse.datasets.spec import DatasetSpec
 from warehouse.datasets.split_parsing import NEWEST
@@ -17,7 +18,7 @@ from warehouse.engine.base import Engine
 from warehouse.errors import ExportError, suggestion
 from warehouse.findings import Finding, Severity
 from warehouse.project import Project
-from warehouse.sql import Query, Relation, Step, literal
+from warehouse.sql import Query, Relation, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,21 +139,24 @@ def mark_frozen_rows(
                     advice=f"results on {split} cannot be compared exactly with earlier ones",
                 )
             )
-    _refuse_double_keys(engine, spec, freeze)
+    _refuse_double_keys(engine, spec, freeze, facts.blocks)
     return (*found, *_nothing_frozen(spec, freeze))
 
 
-def double_keys_sql(left: str, right: str) -> Query:
+def double_keys_sql(left: str, right: str, blocks: RowBlocks) -> Query:
     """One row: `row_count`, rows that two frozen splits keep."""
-    bits = " & ".join(f"getvariable({literal(frozen_variable(split))})" for split in (left, right))
-    return Query.of(Step("double_keys", f"select coalesce(bit_count({bits}), 0) as row_count"))
+    counts = []
+    for block in range(blocks.count):
+        bits = " & ".join(blocks.variable_sql(frozen_variable(split), block) for split in (left, right))
+        counts.append(f"coalesce(bit_count({bits}), 0)")
+    return Query.of(Step("double_keys", f"select {' + '.join(counts)} as row_count"))
 
 
-def _refuse_double_keys(engine: Engine, spec: DatasetSpec, freeze: Freeze) -> None:
+def _refuse_double_keys(engine: Engine, spec: DatasetSpec, freeze: Freeze, blocks: RowBlocks) -> None:
     splits = freeze.splits
     for i, right in enumerate(splits):
         for left in splits[:i]:
-            (row,) = engine.rows(double_keys_sql(left, right))
+            (row,) = engine.rows(double_keys_sql(left, right, blocks))
             if row["row_count"]:
                 names = " and ".join(f"{split} of {freeze.versions[split].reference}" for split in (left, right))
                 raise ExportError(

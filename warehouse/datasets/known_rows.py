@@ -42,7 +42,7 @@ def known_bits_sql(
     key: Sequence[str],
     facts: TableFacts,
 ) -> Query:
-    """One row per split of the version that still has rows in the table: `split`, `row_count`, `bits`."""
+    """One row per split of the version and block with rows of it: `split`, `block`, `row_count`, `bits`."""
     matches = " and ".join(f"table_keys.k{i} = version_keys.k{i}" for i in range(len(key)))
     return Query.of(
         _table_keys(relation, columns, key),
@@ -52,11 +52,12 @@ def known_bits_sql(
             f"""
             select
                 version_keys.split,
+                {facts.blocks.block_sql("table_keys.row_number")} as block,
                 count(*) as row_count,
-                bitstring_agg(table_keys.row_number, {facts.first_row}, {facts.last_row}) as bits,
+                {facts.blocks.bits_sql("table_keys.row_number")} as bits,
             from table_keys
             join version_keys on {matches}
-            group by version_keys.split
+            group by all
             """,
         ),
     )
@@ -72,7 +73,7 @@ def mark_known_rows(
     key: Sequence[str],
     facts: TableFacts,
 ) -> dict[str, int]:
-    """Sets each split's variable to the bits of the rows that the version has in it; how many there are.
+    """Loads the rows that the version has in a split into the split's variable; how many there are.
 
     Args:
         engine: Whose session keeps the bits.
@@ -84,11 +85,12 @@ def mark_known_rows(
         facts: Of the table.
     """
     engine.rows(known_bits_sql(relation, columns, version, tuple(variables), key=key, facts=facts).kept_as(_BITS))
-    rows = engine.rows(Query.of(Step("known", f"select split, row_count from temp.{_BITS}")))
+    rows = engine.rows(
+        Query.of(Step("known", f"select split, sum(row_count) as row_count from temp.{_BITS} group by split"))
+    )
     counts = {row["split"]: int(row["row_count"]) for row in rows}
     for split, variable in variables.items():
-        bits = f"(select bits from temp.{_BITS} where split = {literal(split)})"
-        engine.rows(Query.of(Step("load_bits", f"set variable {identifier(variable)} = {bits}")))
+        facts.blocks.load(engine, variable, table=_BITS, bits="bits", condition=f"split = {literal(split)}")
     return {split: counts.get(split, 0) for split in variables}
 
 

@@ -1,7 +1,8 @@
 """Which row of the model's table lies in which split: checked and decided in few scans, kept as one bit per row.
 
 The bits of a split are indexed by the table's row numbers. They take an eighth of a byte per row and split, answer in
-constant time, and leave the rows in the table's order when a split is written.
+constant time, and leave the rows in the table's order when a split is written. A condition asks them in variables, so
+that a scan skips what it need not read; where every row's split is asked for, they are joined block by block.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from warehouse.datasets.placement_rows import (
     pointed_rows_sql,
     ties_rows,
 )
+from warehouse.datasets.row_bits import RowBlocks
 from warehouse.datasets.row_checks import TableFacts
 from warehouse.datasets.spec import SPLITS, ColumnSplit, DatasetSpec, HashSplit
 from warehouse.datasets.strata import known_variable, place_strata
@@ -29,7 +31,7 @@ from warehouse.datasets.versions import Version
 from warehouse.engine.base import Engine
 from warehouse.errors import ExportError
 from warehouse.findings import Finding
-from warehouse.sql import Query, Relation, Step, literal
+from warehouse.sql import Query, Relation, Step, identifier, literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ class Placement:
     """Per split, in the order of `SPLITS`."""
     dropped: Mapping[str, int]
     """Rows in no split, by reason."""
-    first_row: int
+    blocks: RowBlocks
     train_parts: tuple[Part, ...] = ()
     """Train's rows by subset, the smallest first; empty without subsets."""
     fold_bits: int = 0
@@ -82,7 +84,10 @@ class Placement:
     @property
     def fold_sql(self) -> str:
         """The fold of a row of the table, as an expression; NULL outside train."""
-        bits = (f"{self._bit(_variable(f'fold_bit_{i}'))} * {1 << i}" for i in range(self.fold_bits))
+        bits = (
+            f"case when {self._holds(_variable(f'fold_bit_{i}'))} then {1 << i} else 0 end"
+            for i in range(self.fold_bits)
+        )
         return f"case when {self.holds_sql('train')} then ({' + '.join(bits)})::integer end"
 
     @property
@@ -91,11 +96,22 @@ class Placement:
         branches = " ".join(f"when {self.holds_sql(split)} then {literal(split)}" for split in self.row_counts)
         return f"case {branches} end"
 
-    def _bit(self, variable: str) -> str:
-        return f"get_bit(getvariable({literal(variable)}), (rowid - {self.first_row})::integer)"
+    def numbered_sql(self, relation: Relation, row: str) -> tuple[str, str]:
+        """The table's rows, called `row`, each beside its block's bits; and the place of its split in `row_counts`.
+
+        Both for one select: what to read from, and an expression that is NULL for a row in no split.
+        """
+        number, bits = f"{row}.rowid", f"{row}_bits"
+        block = self.blocks.block_sql(number)
+        branches = " ".join(
+            f"when {self.blocks.bit_sql(f'{bits}.{_column(split)}', number)} = 1 then {place}"
+            for place, split in enumerate(self.row_counts)
+        )
+        joined = f"{relation.sql} as {row} join temp.{_BLOCKS} as {bits} on {block} = {bits}.block"
+        return joined, f"case {branches} end"
 
     def _holds(self, variable: str) -> str:
-        return f"{self._bit(variable)} = 1"
+        return self.blocks.is_in_sql(variable)
 
 
 def split_bits_sql(
@@ -106,13 +122,14 @@ def split_bits_sql(
     *,
     kept_points: bool = False,
 ) -> Query:
-    """One row per place and part of train: `place`, `part`, `row_count`, `bits` of a split, `fold_bits`.
+    """One row per place, part of train and block: `place`, `part`, `block`, `row_count`, `bits`, `fold_bits`.
 
-    `fold_bits` are the rows of train whose fold's number has each bit, the lowest first.
+    `bits` are those of a split, NULL of rows in none; `fold_bits` are the rows of train whose fold's number has each
+    bit, the lowest first.
     """
     known = known or Known()
     words = ", ".join(map(literal, SPLITS))
-    bits = f"bitstring_agg(row_number, {facts.first_row}, {facts.last_row})"
+    bits = facts.blocks.bits_sql("row_number")
     is_split = "" if is_plain(spec, known) else f" filter (place in ({words}))"
     folds = (f"{bits} filter (fold >> {i} & 1 = 1) as fold_bit_{i}," for i in range(fold_bit_count(spec)))
     return Query.of(
@@ -123,11 +140,12 @@ def split_bits_sql(
             select
                 place,
                 {"part" if spec.subsets else "null::integer"} as part,
+                {facts.blocks.block_sql("row_number")} as block,
                 count(*) as row_count,
                 {bits}{is_split} as bits,
                 {" ".join(folds)}
             from placed_rows
-            group by place{", part" if spec.subsets else ""}
+            group by place, block{", part" if spec.subsets else ""}
             """,
         ),
     )
@@ -148,6 +166,7 @@ def place_rows(
     freeze: Freeze = NOTHING,
     newest: Version | None = None,
     has_duplicates: bool = False,
+    empty_advice: str = "",
 ) -> Placement:
     """Decides every row's split and keeps the answer in the engine's session.
 
@@ -160,6 +179,7 @@ def place_rows(
         freeze: Splits that keep the keys of a version.
         newest: Version of the same dataset whose rows stay where they are when splits are stratified.
         has_duplicates: Whether the session holds `DUPLICATES`.
+        empty_advice: What is known to be wrong already, for the message when a split would be empty.
 
     Raises:
         ExportError: a split would be empty; a stratified or frozen split cannot be made.
@@ -187,7 +207,8 @@ def place_rows(
     placement = _placement(engine, spec, facts)
     empty = [name for name, count in placement.row_counts.items() if not count]
     if empty:
-        raise ExportError(empty_message(engine, relation, spec, empty, placement.row_counts, placement.dropped))
+        counts = {**placement.row_counts, **placement.dropped}
+        raise ExportError(empty_message(engine, relation, spec, empty, counts, advice=empty_advice))
     _load_bits(engine, spec, placement)
     holds = {split: placement.holds_sql(split) for split in placement.row_counts}
     findings += exception_findings(engine, relation, spec, holds, frozen=freeze.splits)
@@ -228,7 +249,7 @@ def _placement(engine: Engine, spec: DatasetSpec, facts: TableFacts) -> Placemen
     for row in engine.rows(_KEPT):
         counts[row["place"]] = counts.get(row["place"], 0) + int(row["row_count"])
         if row["place"] == "train":
-            parts[row["part"]] = int(row["row_count"])
+            parts[row["part"]] = parts.get(row["part"], 0) + int(row["row_count"])
     row_counts = {name: counts.get(name, 0) for name in spec.splits}
     if isinstance(spec.split, ColumnSplit):
         row_counts = {name: count for name, count in row_counts.items() if count or name in ("train", "test")}
@@ -237,7 +258,7 @@ def _placement(engine: Engine, spec: DatasetSpec, facts: TableFacts) -> Placemen
         row_counts=row_counts,
         # Whatever lies in none of these splits, so that the two together are always all rows.
         dropped={reason: count for reason, count in sorted(counts.items()) if reason not in row_counts},
-        first_row=facts.first_row,
+        blocks=facts.blocks,
         train_parts=tuple(
             Part(split="train", subset=None if i is None else spec.subsets[i], row_count=parts[i])
             for i in indexes
@@ -248,27 +269,33 @@ def _placement(engine: Engine, spec: DatasetSpec, facts: TableFacts) -> Placemen
 
 
 def _load_bits(engine: Engine, spec: DatasetSpec, placement: Placement) -> None:
-    """Puts the kept bits into variables, where an expression can ask them."""
-
-    def load(name: str, bits: str) -> None:
-        engine.rows(Query.of(Step(f"load_{name}", f"set variable {_variable(name)} = (select {bits} from {_BITS})")))
-
+    """Puts the kept bits side by side, a row per block, and into variables, where an expression can ask them."""
+    found: dict[str, str] = {}
     for split in placement.row_counts:
-        load(split, f"bit_or(bits) filter (place = {literal(split)})")
+        found[split] = f"bit_or(bits) filter (place = {literal(split)})"
     for i, part in enumerate(placement.train_parts):
         index = "null" if part.subset is None else spec.subsets.index(part.subset)
-        load(f"part_{i}", f"bit_or(bits) filter (place = 'train' and part is not distinct from {index})")
+        found[f"part_{i}"] = f"bit_or(bits) filter (place = 'train' and part is not distinct from {index})"
     for i in range(placement.fold_bits):
-        # No bits at all where no row has this one.
-        load(f"fold_bit_{i}", f"coalesce(bit_or(fold_bit_{i}), bit_or(bits) & ~bit_or(bits))")
+        found[f"fold_bit_{i}"] = f"bit_or(fold_bit_{i})"
+    terms = ", ".join(f"{bits} as {_column(name)}" for name, bits in found.items())
+    side_by_side = Step("bits_per_block", f"select block, {terms} from temp.{_BITS} group by block order by block")
+    engine.rows(Query.of(side_by_side).kept_as(_BLOCKS))
+    for name in found:
+        placement.blocks.load(engine, _variable(name), table=_BLOCKS, bits=_column(name))
 
 
 _BITS = "split_bits"
+_BLOCKS = "split_blocks"
 _KEPT = Query.of(Step("kept_bits", f"select place, part, row_count from {_BITS}"))
 
 
 def _variable(name: str) -> str:
     return f"rows_in_{name}"
+
+
+def _column(name: str) -> str:
+    return identifier(f"bits_of_{name}")
 
 
 def placed_relations(relation: Relation, placement: Placement) -> dict[str, Relation]:

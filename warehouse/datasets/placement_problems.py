@@ -32,10 +32,11 @@ def empty_message(
     spec: DatasetSpec,
     empty: Sequence[str],
     row_counts: Mapping[str, int],
-    dropped: Mapping[str, int],
+    *,
+    advice: str,
 ) -> str:
     """Why splits would be empty, as far as one can tell, and what to change."""
-    counts = ", ".join(f"{name} {count:,}" for name, count in {**row_counts, **dropped}.items())
+    counts = ", ".join(f"{name} {count:,}" for name, count in row_counts.items())
     found = f"dataset {spec.name!r}: split {' and '.join(empty)} would be empty; rows: {counts}"
     if spec.target_distribution is not None and {"dev", "test"} & {*empty}:
         (row,) = engine.rows(target_count_sql(relation, spec.target_distribution))
@@ -44,7 +45,7 @@ def empty_message(
         return f"{found}\n  {few} target_distribution: {spec.target_distribution}"
     if spec.fraction < 1 and empty == ["train"]:
         return f"{found}\n  the fraction {spec.fraction:g} is too small: choose a larger one"
-    return f"{found}\n  {_advice(spec)}"
+    return f"{found}\n  {advice or _advice(spec)}"
 
 
 def _advice(spec: DatasetSpec) -> str:

@@ -41,7 +41,7 @@ ENTITIES = "entities"
 """A table of the session for linked rows: `row_number`, `point`; rows that are not in it stand for themselves."""
 
 DUPLICATES = "duplicate_rows"
-"""A variable of the session: bits of the rows whose equals are exported in their place."""
+"""A variable of the session: the rows whose equals are exported in their place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,14 +128,14 @@ def pointed_rows_sql(relation: Relation, spec: DatasetSpec, facts: TableFacts, k
     if spec.downsample is not None:
         asked["is_surplus"] = surplus_sql(spec, spec.downsample)
     if known.frozen:
-        asked["frozen_in"] = frozen_in_sql(known.frozen, facts.first_row)
+        asked["frozen_in"] = frozen_in_sql(known.frozen, facts.blocks)
     if known.has_duplicates:
-        asked["is_duplicate"] = f"get_bit(getvariable('{DUPLICATES}'), (rowid - {facts.first_row})::integer) = 1"
+        asked["is_duplicate"] = facts.blocks.is_in_sql(DUPLICATES)
     if isinstance(split, HashSplit) and split.stratify:
         asked["stratum"] = stratum_sql(split.stratify)
         # What stands in a frozen split and is not among its rows is placed anew.
         known_splits = [name for name in spec.splits if name not in known.frozen]
-        asked["known_in"] = known_in_sql(known_splits, facts.first_row)
+        asked["known_in"] = known_in_sql(known_splits, facts.blocks)
     return _points_sql(relation, spec, facts, asked)
 
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 from itertools import product
 
 from warehouse.datasets.reading import exact
+from warehouse.datasets.row_bits import RowBlocks
 from warehouse.datasets.spec import DatasetSpec, Downsample, HashSplit, HashTimeSplit, TimeSplit
 from warehouse.datasets.splits import (
     bound,
@@ -35,16 +36,15 @@ def frozen_variable(split: str) -> str:
     return f"frozen_in_{split}"
 
 
-def frozen_in_sql(frozen: Sequence[str], first_row: int) -> str:
+def frozen_in_sql(frozen: Sequence[str], blocks: RowBlocks) -> str:
     """The split that keeps a row of the table; NULL when none does."""
-    return bits_case_sql({split: frozen_variable(split) for split in frozen}, first_row)
+    return bits_case_sql({split: frozen_variable(split) for split in frozen}, blocks)
 
 
-def bits_case_sql(variables: dict[str, str], first_row: int) -> str:
+def bits_case_sql(variables: dict[str, str], blocks: RowBlocks) -> str:
     """The first name whose bits hold a row of the table; NULL when none does, or there are no bits."""
     branches = " ".join(
-        f"when get_bit(getvariable({literal(variable)}), (rowid - {first_row})::integer) = 1 then {literal(name)}"
-        for name, variable in variables.items()
+        f"when {blocks.is_in_sql(variable)} then {literal(name)}" for name, variable in variables.items()
     )
     return f"case {branches} end" if branches else "null::varchar"
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from warehouse.datasets.placement_problems import off_target_sql
+from warehouse.datasets.row_bits import RowBlocks
 from warehouse.datasets.spec import SPLITS, ColumnSplit, DatasetSpec, Grouping, HashTimeSplit, TimeSplit
 from warehouse.engine.base import Engine
 from warehouse.errors import ExportError, problem_list
@@ -39,6 +40,11 @@ class TableFacts:
     """Roughly, how many different groups there are; 0 unless one column tells the group."""
     synthetic_nulls: int = 0
     """Rows that do not say whether they are synthetic; 0 when none need to."""
+
+    @property
+    def blocks(self) -> RowBlocks:
+        """The table's blocks, for sets of its rows."""
+        return RowBlocks(first_row=self.first_row, last_row=self.last_row)
 
 
 def table_facts_sql(relation: Relation, spec: DatasetSpec, *, integer_key: bool) -> Query:

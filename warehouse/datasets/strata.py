@@ -17,6 +17,7 @@ from fractions import Fraction
 
 from warehouse.datasets.placement_rules import bits_case_sql
 from warehouse.datasets.reading import exact
+from warehouse.datasets.row_bits import RowBlocks
 from warehouse.datasets.spec import HashSplit
 from warehouse.datasets.splits import LINE
 from warehouse.engine.base import Engine
@@ -39,9 +40,9 @@ def known_variable(split: str) -> str:
     return f"known_in_{split}"
 
 
-def known_in_sql(splits: Sequence[str], first_row: int) -> str:
+def known_in_sql(splits: Sequence[str], blocks: RowBlocks) -> str:
     """The split in which the newest version has a row of the table; NULL when it does not have it."""
-    return bits_case_sql({split: known_variable(split) for split in LINE if split in splits}, first_row)
+    return bits_case_sql({split: known_variable(split) for split in LINE if split in splits}, blocks)
 
 
 def stratum_sql(columns: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from warehouse.datasets.columns import OutputColumn
 from warehouse.datasets.derived import check_downsample
 from warehouse.datasets.duplicates import mark_duplicate_rows
-from warehouse.datasets.entities import entity_findings, resolve_entities
+from warehouse.datasets.entities import GIANT_ADVICE, entity_findings, giant_message, resolve_entities
 from warehouse.datasets.freeze import Freeze
 from warehouse.datasets.placement import Placement, place_rows
 from warehouse.datasets.row_checks import TableFacts
@@ -55,6 +55,7 @@ def place(
         freeze=freeze,
         newest=newest,
         has_duplicates=duplicate_count > 0,
+        empty_advice=f"{giant_message(entities)}\n  {GIANT_ADVICE}" if entities and entities.has_giant else "",
     )
     check_downsample(engine, relation, spec, placement)
     linked = entity_findings(entities, spec) if entities else ()

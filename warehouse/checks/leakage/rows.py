@@ -74,8 +74,17 @@ class RowSource:
     relation: Relation
     place_sql: str
     """A row's place in `SplitRows.splits`, as an expression; NULL for a row in no split."""
-    row_sql: str = ""
-    """What the place asks for besides the columns."""
+    name: str = ""
+    """What the relation's rows are called where their columns could be taken for others'."""
+
+    def columns_sql(self, columns: Sequence[LeakColumn]) -> str:
+        """The place as `s`, and these columns by their names in the relation of all rows."""
+        named = (f"{self.column_sql(column)} as {column.sql}" for column in columns)
+        return ", ".join([f"({self.place_sql})::utinyint as s", *named])
+
+    def column_sql(self, column: LeakColumn) -> str:
+        """The column by its own name."""
+        return f"{self.name}.{identifier(column.name)}" if self.name else identifier(column.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,17 +98,17 @@ class SplitRows:
     row_counts: Mapping[str, int]
     sources: tuple[RowSource, ...] = ()
     """What the relation is made of."""
+    unplaced: Relation | None = None
+    """The same rows without `s`, where telling their split costs something."""
 
     def one_in(self, keep: int) -> Relation:
         """About one in so many rows, by a hash of their key, or of some columns when there is none."""
         named = self.key or self.columns[:8]
         if keep <= 1 or not named:
             return self.relation
-        condition = f"hash({', '.join(identifier(column.name) for column in named)}) % {keep} = 0"
         kept = " union all ".join(
-            # NOTE: kept first and placed then; the few rows of each block cost as much to place as all of them.
-            f"(with kept as materialized (select {_names_sql(source.row_sql, self.columns)} from {source.relation.sql}"
-            f" where {condition}) select ({source.place_sql})::utinyint as s, * from kept)"
+            f"select {source.columns_sql(self.columns)} from {source.relation.sql}"
+            f" where hash({', '.join(map(source.column_sql, named))}) % {keep}::ubigint = 0"
             for source in self.sources
         )
         return Relation(f"(select * from ({kept}) where s is not null)", f"some {self.relation.name}")
@@ -203,11 +212,10 @@ def rows_of_splits(engine: Engine, splits: Mapping[str, Relation], columns: Sequ
 def rows_of_placement(relation: Relation, placement: Placement, columns: Sequence[LeakColumn]) -> SplitRows:
     """The rows of a table that a placement has put into splits, read in one scan whatever the number of splits."""
     splits = tuple(placement.row_counts)
-    branches = " ".join(f"when {placement.holds_sql(split)} then {place}" for place, split in enumerate(splits))
-    source = RowSource(relation=relation, place_sql=f"case {branches} end", row_sql="rowid")
+    numbered, place = placement.numbered_sql(relation, _ROW)
+    source = RowSource(relation=Relation(numbered, relation.name), place_sql=place, name=_ROW)
     placed = _placed_sql(source, columns)
     return SplitRows(
-        # Without rows in no split, what does not ask for the split is spared looking it up.
         relation=Relation(
             f"({placed})" if not placement.dropped else f"(select * from ({placed}) where s is not null)",
             f"{relation.name} by split",
@@ -216,14 +224,17 @@ def rows_of_placement(relation: Relation, placement: Placement, columns: Sequenc
         columns=tuple(columns),
         sources=(source,),
         row_counts=dict(placement.row_counts),
+        unplaced=None if placement.dropped else Relation(f"({_named_sql(relation, columns)})", relation.name),
     )
 
 
+def _named_sql(relation: Relation, columns: Sequence[LeakColumn]) -> str:
+    names = ", ".join(f"{identifier(column.name)} as {column.sql}" for column in columns)
+    return f"select {names} from {relation.sql}"
+
+
 def _placed_sql(source: RowSource, columns: Sequence[LeakColumn]) -> str:
-    names = _names_sql("", columns)
-    return f"select ({source.place_sql})::utinyint as s{', ' if names else ''}{names} from {source.relation.sql}"
+    return f"select {source.columns_sql(columns)} from {source.relation.sql}"
 
 
-def _names_sql(row: str, columns: Sequence[LeakColumn]) -> str:
-    named = [f"{identifier(column.name)} as {column.sql}" for column in columns]
-    return ", ".join([row, *named] if row else named)
+_ROW = "placed_row"

@@ -134,7 +134,7 @@ def _find(
         times, time_counts = read_times(engine, rows, spec, LABELS, thorough=thorough)
         engine.rows(sample_sql(rows).kept_as(SAMPLE.sql))
         (counted,) = engine.rows(Query.of(Step("sample_count", f"select count(*) as n from {SAMPLE.sql}")))
-        sample = replace(rows, relation=SAMPLE)
+        sample = replace(rows, relation=SAMPLE, unplaced=None)
         scored = read_predictors(engine, rows if thorough else sample, sample)
         new_values, spellings, texts = _values(engine, rows, sample, spec, thorough=thorough)
         result = LeakageResult(

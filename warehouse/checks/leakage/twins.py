@@ -42,7 +42,7 @@ def repeats_sql(rows: SplitRows) -> Query:
     Numbers are sorted in half of the time in which they are grouped when nearly all of them differ.
     """
     return Query.of(
-        Step("feature_hashes", f"select {feature_hash_sql(rows)} as h from {rows.relation.sql}"),
+        Step("feature_hashes", f"select {feature_hash_sql(rows)} as h from {(rows.unplaced or rows.relation).sql}"),
         Step("sorted_hashes", "select h, lag(h) over (order by h) as before from feature_hashes"),
         Step("repeats", "select h, count(*) + 1 as n from sorted_hashes where h = before group by h"),
     )
