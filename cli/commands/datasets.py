@@ -211,7 +211,12 @@ def verify(context: typer.Context, reference: Reference, as_json: Json = False) 
         size = f"{result.file_count} files, {result.byte_count / 2**20:,.1f} MiB"
         if is_critical(result.findings):
             console.print_line(f"{result.reference} is not what was written ({size})", style="red")
-            console.print_line(f"make it anew with: warehouse export {export_words(version.manifest.spec)}")
+            # A number is never given again, and an export of the same rows would find this version standing.
+            again = f"{export_words(version.manifest.spec)} --as-of {version.manifest.provenance.build_id}"
+            console.print_line(
+                "restore it from a copy; or write its rows anew, under another number, with: "
+                f"warehouse rm {result.reference} --force && warehouse export {again}"
+            )
         else:
             console.print_line(f"{result.reference} is whole: {size} as they were written", style="green")
     if is_critical(result.findings):

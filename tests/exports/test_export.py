@@ -21,7 +21,7 @@ from warehouse.datasets.loading import load_dataset
 from warehouse.datasets.manifest import manifest_schema
 from warehouse.datasets.splits import split_bounds, split_of
 from warehouse.datasets.versions import find_version
-from warehouse.errors import ExportError, ProjectError, SpecError
+from warehouse.errors import ExportError, ProjectError, SpecError, VersionError
 from warehouse.exports import export as export_module
 from warehouse.exports.outcome import Export, Outcome
 from warehouse.project import Project
@@ -238,6 +238,39 @@ def test_an_empty_split_is_refused_with_the_counts(fake: Fake, export: Exporter)
 
     with pytest.raises(ExportError, match=r"would be empty; rows: train \d, dev \d, test \d\n.*too few rows"):
         export()
+
+
+def test_when_one_entity_leaves_a_split_empty_what_links_it_is_named(fake: Fake, export: Exporter) -> None:
+    rows = "select i as id, 'c' || i as customer, 'unknown' as mail from range(300) as r(i)"
+    fake.build({"key": "id", "groups": ["customer", "mail"], "split": {"method": "hash", "shares": SHARES}}, rows=rows)
+
+    with pytest.raises(ExportError, match=r"would be empty.*\n.*300 of 300 rows.*mail = 'unknown' in 300 rows\n.*NULL"):
+        export()
+
+
+def test_an_export_beside_a_broken_version_says_which_file_is_broken(fake: Fake, export: Exporter) -> None:
+    fake.build(BY_KEY, rows=ROWS)
+    file = export().manifest.files[-1]
+    fake.build(BY_KEY, rows=ROWS.replace("5000", "5010"))
+    path = find_version(fake.project, "late").path / file.path
+    path.chmod(0o644)
+
+    content = path.read_bytes()
+    path.write_bytes(content[:-4] + b"oops")
+    with pytest.raises(
+        VersionError, match=r"late@1\.0\.0, with which .* cannot be read: .*\n.*warehouse verify late@1\.0\.0"
+    ):
+        export()
+    path.write_bytes(content[:10])
+    with pytest.raises(
+        VersionError, match=rf"not what was written: {file.path} has 10 bytes instead of {len(content):,}"
+    ):
+        export()
+    path.unlink()
+    with pytest.raises(VersionError, match=rf"not what was written: {file.path} is missing\n.*warehouse verify"):
+        export()
+    path.write_bytes(content)
+    assert export().manifest.version == "1.1.0"
 
 
 def test_a_missing_time_is_refused_with_examples(fake: Fake, export: Exporter) -> None:

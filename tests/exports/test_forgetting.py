@@ -291,7 +291,9 @@ def test_pseudonyms_are_found_by_the_value_that_people_know(fake: Fake, monkeypa
     with pytest.raises(VersionError, match=r"hidden@1\.0\.0: written with another key than the one in"):
         forget_who(fake, dataset="hidden")
     monkeypatch.delenv(KEY_VARIABLE)
-    with pytest.raises(ExportError, match=f"{KEY_VARIABLE} is not set"):
+    with pytest.raises(
+        ExportError, match=rf"{KEY_VARIABLE} is not set\n  set the key that hidden@1\.0\.0 was written with"
+    ):
         forget_who(fake, dataset="hidden")
     monkeypatch.setenv(KEY_VARIABLE, "correct horse battery staple")
 

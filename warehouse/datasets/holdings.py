@@ -135,7 +135,7 @@ def load_pseudonym_key(engine: Engine, entity: Entity, versions: Sequence[Versio
     }
     if not keys:
         return
-    key = read_key()
+    key = read_key(advice=f"set the key that {next(iter(keys))} was written with, so that its rows can be found")
     load_key(engine, key)
     others = [reference for reference, fingerprint in keys.items() if fingerprint != key.fingerprint]
     if others:

@@ -52,16 +52,18 @@ class PseudonymKey:
         return bytes(byte ^ 0x36 for byte in padded), bytes(byte ^ 0x5C for byte in padded)
 
 
-def read_key(environment: Mapping[str, str] = os.environ) -> PseudonymKey:
-    """The key from `WAREHOUSE_PSEUDONYM_KEY`.
+NEW_KEY = f"make one with: export {KEY_VARIABLE}=$(openssl rand -hex 32); keep it, the same key gives the same hash"
+
+
+def read_key(environment: Mapping[str, str] = os.environ, *, advice: str = NEW_KEY) -> PseudonymKey:
+    """The key from `WAREHOUSE_PSEUDONYM_KEY`; `advice` is what to do when there is none.
 
     Raises:
         ExportError: it is not set, or too short to be a secret.
     """
-    advice = f"make one with: export {KEY_VARIABLE}=$(openssl rand -hex 32); keep it, the same key gives the same hash"
     text = environment.get(KEY_VARIABLE)
     if not text:
-        raise ExportError(f"columns are to be pseudonymised, and {KEY_VARIABLE} is not set\n  {advice}")
+        raise ExportError(f"columns are pseudonymised, and {KEY_VARIABLE} is not set\n  {advice}")
     secret = text.encode(errors="surrogateescape")
     if len(secret) < LEAST_KEY_BYTES:
         raise ExportError(

@@ -79,12 +79,12 @@ def _listed_checksums(version: Version, expected: dict[str, str]) -> Iterator[Fi
     try:
         lines = (version.path / CHECKSUMS_NAME).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        yield _finding(version, CHECKSUMS_NAME, f"cannot be read: {error}", "restore it from a copy, or export again")
+        yield _finding(version, CHECKSUMS_NAME, f"cannot be read: {error}", "restore it from a copy")
         return
     listed = {path: checksum for checksum, _, path in (line.partition("  ") for line in lines)}
     for path in sorted(expected.keys() | listed.keys()):
         if path not in listed:
-            yield _finding(version, CHECKSUMS_NAME, f"does not list {path}", "restore it from a copy, or export again")
+            yield _finding(version, CHECKSUMS_NAME, f"does not list {path}", "restore it from a copy")
         elif path not in expected and path in (*REQUIRED_TEXTS, *OPTIONAL_TEXTS):
             expected[path] = listed[path]
         elif expected.get(path) != listed[path]:
@@ -93,11 +93,11 @@ def _listed_checksums(version: Version, expected: dict[str, str]) -> Iterator[Fi
             )
     for path in REQUIRED_TEXTS:
         if path not in listed:
-            yield _finding(version, CHECKSUMS_NAME, f"does not list {path}", "restore it from a copy, or export again")
+            yield _finding(version, CHECKSUMS_NAME, f"does not list {path}", "restore it from a copy")
 
 
 def _check_file(version: Version, path: str, checksum: str, byte_count: int | None) -> Finding | None:
-    advice = "restore it from a copy, or export again from the same build"
+    advice = "restore it from a copy"
     file = version.path / path
     try:
         found_bytes = file.stat().st_size

@@ -88,11 +88,26 @@ class Version:
         """The split's rows.
 
         Raises:
-            VersionError: this version has no such split.
+            VersionError: this version has no such split, or a file of it is missing or cut off.
         """
         paths = [str(path) for path in self.files(name)]
+        self._check_files(name)
         columns = self.manifest.columns
         return read_relation(self.manifest.spec.format, paths, columns, name=f"{self.reference} {name}")
+
+    def _check_files(self, split: str) -> None:
+        """What costs nothing to see; `verify` reads the files."""
+        for file in (file for record in self.manifest.splits if record.name == split for file in record.files):
+            try:
+                found = (self.path / file.path).stat().st_size
+                problem = "" if found == file.byte_count else f"has {found:,} bytes instead of {file.byte_count:,}"
+            except OSError as error:
+                problem = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
+            if problem:
+                raise VersionError(
+                    f"{self.reference} is not what was written: {file.path} {problem}"
+                    f"\n  restore it from a copy, or see what else is wrong: warehouse verify {self.reference}"
+                )
 
 
 def confine_to(connection: duckdb.DuckDBPyConnection, *versions: Version) -> None:

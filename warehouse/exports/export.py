@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -14,6 +14,7 @@ from pathlib import Path
 from warehouse import records, storage
 from warehouse.checks.leakage.search import find_leaks_in_placement
 from warehouse.datasets import profiles
+from warehouse.datasets.columns import OutputColumn
 from warehouse.datasets.comparison import compare, is_same_content
 from warehouse.datasets.conditions import check_condition
 from warehouse.datasets.cutoffs import resolve_cutoffs
@@ -23,8 +24,8 @@ from warehouse.datasets.formats import stored_columns
 from warehouse.datasets.fractions import fraction_name, fraction_spec
 from warehouse.datasets.freeze import resolve_freeze
 from warehouse.datasets.labels import read_label_facts
-from warehouse.datasets.manifest import Manifest
-from warehouse.datasets.placement import placed_relations
+from warehouse.datasets.manifest import Change, Manifest
+from warehouse.datasets.placement import Placement, placed_relations
 from warehouse.datasets.pseudonyms import output_columns
 from warehouse.datasets.row_checks import check_rows, read_table_facts
 from warehouse.datasets.sharing import share_files
@@ -34,7 +35,7 @@ from warehouse.datasets.versions import Version, newest_version
 from warehouse.datasets.writing import write_splits, writing
 from warehouse.dbt_manifest import Model, read_dbt_manifest
 from warehouse.engine.local import LocalEngine
-from warehouse.errors import ExportError, QueryError
+from warehouse.errors import ExportError, QueryError, VersionError
 from warehouse.exports.committing import commit_version, receive_newest
 from warehouse.exports.drafting import (
     Task,
@@ -227,7 +228,7 @@ def _export(
     spec, freeze = resolve_freeze(task.project, spec, name=task.declaration.name, declared=document)
     placement, found = place(engine, relation, spec, facts, columns=columns, freeze=freeze, newest=whole)
     columns += derived_columns(engine, relation, spec, placement, types)
-    change = None if previous is None else compare(engine, relation, columns, placement, previous, key=spec.key)
+    change = None if previous is None else _change(engine, relation, columns, placement, previous, spec)
     manifest = draft_manifest(task, spec, model, columns, placement, change)
     if previous is not None and change is not None and is_same_content(change) and has_same_words(manifest, previous):
         return Export(outcome=Outcome.UNCHANGED, path=previous.path, manifest=previous.manifest)
@@ -274,6 +275,25 @@ def _export(
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return Export(outcome=Outcome.WRITTEN, path=folder / manifest.version, manifest=manifest)
+
+
+def _change(
+    engine: LocalEngine,
+    relation: Relation,
+    columns: Sequence[OutputColumn],
+    placement: Placement,
+    previous: Version,
+    spec: DatasetSpec,
+) -> Change:
+    try:
+        return compare(engine, relation, columns, placement, previous, key=spec.key)
+    except QueryError as error:
+        if str(previous.path) not in str(error):
+            raise
+        raise VersionError(
+            f"{previous.reference}, with which this export is compared, cannot be read: {str(error).splitlines()[0]}"
+            f"\n  restore it from a copy, or see what is wrong: warehouse verify {previous.reference}"
+        ) from error
 
 
 def _table_types(engine: LocalEngine, relation: Relation, model: Model, task: Task) -> dict[str, str]:
