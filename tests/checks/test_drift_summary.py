@@ -9,7 +9,7 @@ import pytest
 
 from warehouse.checks.drift.comparison import compare
 from warehouse.checks.drift.importance import label_shift, rank_columns
-from warehouse.checks.drift.parts import LabelRelation, RelationBin
+from warehouse.checks.drift.parts import DomainColumn, DomainDrift, LabelRelation, RelationBin
 from warehouse.checks.drift.result import DriftResult
 from warehouse.checks.drift.summary import advise, summarise
 from warehouse.checks.drift.verdicts import Verdict
@@ -139,6 +139,32 @@ def test_a_dependence_that_only_follows_the_label_is_not_said_to_be_another() ->
     assert (
         "How “is_late” depends on “hour” has changed too: what was learned on train is partly wrong for test." in beside
     )
+
+
+def test_stable_columns_that_go_together_otherwise_are_named_beside_drifted_ones() -> None:
+    result = flights()
+    stable = replace(result.columns[1], name="origin", verdict=Verdict.STABLE)
+    found = DomainDrift(
+        auc=0.81,
+        low=0.8,
+        high=0.82,
+        null_high=0.51,
+        p_value=0.001,
+        threshold=0.6,
+        verdict=Verdict.DRIFTED,
+        left_sample_rows=4000,
+        right_sample_rows=4000,
+        shuffle_count=999,
+        columns=(DomainColumn(name="origin", importance=0.2), DomainColumn(name="plane", importance=0.1)),
+        beyond_columns=False,
+        explanation="",
+    )
+    told = "“origin” looks as before, but goes with other columns in another way"
+    joint = replace(result, columns=(*result.columns, stable), domain=found)
+    weak = replace(joint, domain=replace(found, columns=(DomainColumn(name="origin", importance=0.04),)))
+
+    assert f"{told}: a classifier tells both sides apart by that (AUC 0.81)." in summarise(joint)
+    assert not any(told in sentence for sentence in summarise(weak))
 
 
 def test_advice_names_missing_values_new_values_and_ranges() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import drift_reports
 import drift_results
@@ -12,6 +13,7 @@ from markdown_it import MarkdownIt
 
 from warehouse.checks.drift.report import DriftReport
 from warehouse.checks.drift.result import DriftResult
+from warehouse.reports.html import drift_html
 from warehouse.reports.markdown import code, drift_markdown, escaped
 
 LONGEST = 65_536
@@ -42,6 +44,13 @@ HOSTILE = [
 
 def rendered(text: str) -> str:
     return MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(text)
+
+
+def test_two_sides_are_named_once() -> None:
+    report = replace(drift_reports.full(), subject="train to test")
+
+    assert drift_markdown(report).splitlines()[0] == "### Drift: `train` to `test`"
+    assert "<title>Drift: train to test</title>" in drift_html(report)
 
 
 def test_it_opens_with_the_verdict_and_folds_the_details() -> None:

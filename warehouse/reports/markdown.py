@@ -53,7 +53,8 @@ def drift_markdown(found: DriftReport | DriftResult) -> str:
     """The report, or a single comparison as one, in GitHub's Markdown."""
     report = report_of(found) if isinstance(found, DriftResult) else found
     main = report.main.result
-    subject = f" of {code(report.subject, in_table=False)}" if report.subject else ""
+    is_told = report.subject in ("", f"{main.left_name} to {main.right_name}")
+    subject = "" if is_told else f" of {code(report.subject, in_table=False)}"
     opening, *others = sentences(report)
     names = [code(name, in_table=False) for name in (main.left_name, main.right_name)]
     lines = [

@@ -46,6 +46,7 @@ def number_facts(
     row_count: int,
     exact_rows: int,
     counted: Collection[str] = (),
+    finite: Collection[str] = (),
 ) -> dict[str, NumberFacts]:
     """Facts by column name: from all values, sorted, up to `exact_rows` rows; beyond, from counts of fine bins.
 
@@ -58,10 +59,11 @@ def number_facts(
         row_count: of both sides together.
         exact_rows: so many values of one column fit in memory.
         counted: columns whose values are counted one by one too.
+        finite: columns that are known to have no infinite value, which are read in two thirds of the time.
     """
     edges = {name: cut.edges for name, cut in bins.items()}
     if row_count <= exact_rows:
-        return sorted_facts(engine, left, right, columns, edges, row_count=row_count, counted=counted)
+        return sorted_facts(engine, left, right, columns, edges, row_count=row_count, counted=counted, finite=finite)
     left_found, right_found = (histograms(engine, relation, columns, edges) for relation in (left, right))
     facts = {}
     for column in columns:
@@ -72,9 +74,13 @@ def number_facts(
     return facts
 
 
-def finite_values_sql(relation: Relation, columns: Sequence[Measured]) -> Query:
-    """One row per row: `value_i`, a double; NaN where it is null, NaN or infinite."""
-    values = [f"coalesce({column.finite_sql}, cast('nan' as double)) as value_{i}" for i, column in enumerate(columns)]
+def finite_values_sql(relation: Relation, columns: Sequence[Measured], *, finite: Collection[str] = ()) -> Query:
+    """One row per row: `value_i`, a double; NaN where it is null, NaN or infinite.
+
+    Columns in `finite` have no infinite value, so none is looked for.
+    """
+    read = [column.number_sql if column.name in finite else column.finite_sql for column in columns]
+    values = [f"coalesce({value}, cast('nan' as double)) as value_{i}" for i, value in enumerate(read)]
     return Query.of(Step("finite_values", f"select {', '.join(values)} from {relation.sql}"))
 
 
@@ -87,6 +93,7 @@ def sorted_facts(
     *,
     row_count: int,
     counted: Collection[str] = (),
+    finite: Collection[str] = (),
 ) -> dict[str, NumberFacts]:
     """As `number_facts`, from all values; one scan per side of a few columns at a time."""
     size = max(1, min(COLUMNS_PER_SCAN, VALUES_PER_BATCH // max(1, row_count)))
@@ -96,7 +103,8 @@ def sorted_facts(
     with ThreadPoolExecutor(max_workers=1) as worker:
         for start in range(0, len(columns), size):
             batch = columns[start : start + size]
-            sides = [engine.number_columns(finite_values_sql(relation, batch)) for relation in (left, right)]
+            queries = [finite_values_sql(relation, batch, finite=finite) for relation in (left, right)]
+            sides = [engine.number_columns(query) for query in queries]
             if waiting is not None:
                 facts |= waiting.result()
             waiting = worker.submit(_facts, batch, sides[0], sides[1], edges, counted)
@@ -116,7 +124,7 @@ def _facts(
     facts = {}
     for column in columns:
         # Popped, so that a column's memory is free as soon as its facts are known.
-        left, right = _rising(left_values.pop(0)), _rising(right_values.pop(0))
+        left, right = rising(left_values.pop(0)), rising(right_values.pop(0))
         cut = np.array(edges[column.name])
         facts[column.name] = NumberFacts(
             left=_histogram(left, cut),
@@ -127,7 +135,8 @@ def _facts(
     return facts
 
 
-def _rising(values: Counts) -> Counts:
+def rising(values: Counts) -> Counts:
+    """The finite values in rising order, sorted in place; NaN stands for what is none."""
     values.sort()
     # NaN sorts last.
     finite: Counts = values[: np.searchsorted(values, np.nan)]

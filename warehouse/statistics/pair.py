@@ -124,6 +124,11 @@ def compare_relations(
         row_count=left_rows + right_rows,
         exact_rows=exact_rows,
         counted=[name for name, kind in found_kinds.items() if kind is Kind.DISCRETE],
+        finite=[
+            column.name
+            for column in binned
+            if not left_sketches[column.name].infinite_count and not right_sketches[column.name].infinite_count
+        ],
     )
     pairs = []
     for column in measured:

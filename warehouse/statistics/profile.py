@@ -97,9 +97,14 @@ class Sketch:
         return self.row_count - self.present_count
 
     @property
+    def infinite_count(self) -> int:
+        """Infinities of either sign."""
+        return self.positive_infinity_count + self.negative_infinity_count
+
+    @property
     def finite_count(self) -> int:
         """Values that have a place in a bin."""
-        return self.present_count - self.nan_count - self.positive_infinity_count - self.negative_infinity_count
+        return self.present_count - self.nan_count - self.infinite_count
 
     @property
     def extremes(self) -> list[tuple[float, float]]:

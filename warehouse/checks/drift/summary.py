@@ -26,6 +26,8 @@ CONTRIBUTING = 0.1
 """A column is behind the label's change when it alone would bring at least this part of it."""
 OUTSIDE = 0.02
 """From this share of values on, what a model does beyond the range that it knows matters."""
+GIVING_AWAY = 0.05
+"""A stable column from whose shuffling the classifier's AUC falls by so much tells by what it goes with."""
 NUMBER_WORDS = ("", "one", "two", "three")
 
 
@@ -172,6 +174,12 @@ def _on_relations(result: DriftResult) -> Iterable[str]:
             )
     if result.domain is not None and _differs_together(result):
         yield result.domain.explanation
+    elif result.domain is not None and (jointly := _changed_jointly(result)):
+        look, go = ("looks", "goes") if len(jointly) == 1 else ("look", "go")
+        yield (
+            f"{some([quoted(name) for name in jointly])} {look} as before, but {go} with other columns in another way: "
+            f"a classifier tells both sides apart by that (AUC {result.domain.auc:.2f})."
+        )
     for segments in result.segments:
         drifted = sum(part.verdict is Verdict.DRIFTED for part in segments.segments)
         if segments.hidden:
@@ -185,6 +193,16 @@ def _on_relations(result: DriftResult) -> Iterable[str]:
 def _differs_together(result: DriftResult) -> bool:
     domain = result.domain
     return domain is not None and domain.verdict is Verdict.DRIFTED and not result.with_verdict(Verdict.DRIFTED)
+
+
+def _changed_jointly(result: DriftResult) -> list[str]:
+    """Stable columns that give most of a row's side away, which by themselves they cannot."""
+    domain = result.domain
+    if domain is None or domain.verdict is not Verdict.DRIFTED or not domain.columns:
+        return []
+    stable = {column.name for column in result.with_verdict(Verdict.STABLE)}
+    least = max(GIVING_AWAY, domain.columns[0].importance / 2)
+    return [column.name for column in domain.columns if column.name in stable and column.importance >= least]
 
 
 def _on_limits(result: DriftResult) -> Iterable[str]:
