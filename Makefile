@@ -15,7 +15,7 @@ NEXT_DUCKDB := 2.0.0
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
-quickstart: .venv/core ## Build, check and publish the example warehouse, export two datasets, report leaks and drift
+quickstart: .venv/core ## Build, check and publish the example warehouse, export two datasets, report leaks and drift, make the site
 	@echo "==> warehouse build"
 	@$(BIN)/warehouse build
 	@echo; echo "==> warehouse export late_arrivals"
@@ -26,6 +26,8 @@ quickstart: .venv/core ## Build, check and publish the example warehouse, export
 	@$(BIN)/warehouse leakage late_arrivals
 	@echo; echo "==> warehouse drift late_arrivals"
 	@$(BIN)/warehouse drift late_arrivals
+	@echo; echo "==> warehouse docs build"
+	@$(BIN)/warehouse docs build
 	@echo; echo "Done. Look at them:"
 	@$(BIN)/warehouse status
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -16,10 +17,12 @@ from fake_builds import Fake
 
 from warehouse.errors import LockedError, StorageError
 from warehouse.project import Project
-from warehouse.site import publishing
+from warehouse.records import Status, read_record
+from warehouse.site import profiling, publishing
 from warehouse.site.file_names import file_stem
 from warehouse.site.publishing import site_lock
 from warehouse.site.site import build_site
+from warehouse.stages import Nightly
 
 OURS = ("reports/",)
 STRUCTURE = "html head meta title link script body header nav main footer section div p h1 h2 h3 a b i bdi span ul li"
@@ -113,7 +116,7 @@ def test_values_of_columns_that_identify_people_and_rows_that_failed_are_not_sho
     assert "person1@" not in everything
     assert "secret-" not in everything
     assert "withheld: it identifies people" in hostile.page("tables/orders.html")
-    profile = next((hostile.project.warehouse_path / "profiles" / site_projects.BUILDS[1]).glob("*.json"))
+    profile = next((hostile.project.warehouse_path / "profiles").glob("model.fake.t0.json"))
     assert "person" not in profile.read_text()
 
 
@@ -181,6 +184,35 @@ def test_a_second_build_replaces_the_first_in_one_switch_and_profiles_nothing_ag
     assert again.path.readlink() != before
     assert hostile.page("index.html") == home
     assert [path.name for path in again.path.parent.glob(".site-*")] == [again.path.readlink().name]
+
+
+def test_profiles_are_kept_while_the_rows_stay_the_same(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    profiled = []
+    profile_of = profiling.profile_of
+    monkeypatch.setattr(
+        profiling, "profile_of", lambda *words, **more: profiled.append(1) or profile_of(*words, **more)
+    )
+    outcomes = []
+    for rows in ("range(3)", "range(3)", "(select 2 - i as i from range(3) as r(i))", "range(4)"):
+        fake.build(rows=f"select i as id from {rows} as r(i)")
+        page = build_site(fake.project, now=NOW, output=None).path / "tables" / "examples.html"
+        outcomes.append((len(profiled), f"<dt>Rows<dd>{rows[6:7] if rows[0] == 'r' else 3}<" in page.read_text()))
+
+    assert outcomes == [(1, True), (1, True), (1, True), (2, True)]
+
+
+def test_a_night_that_is_about_to_end_is_told_of_as_ended(fake: Fake) -> None:
+    fake.build(rows="select 1 as id")
+    site_projects.write_record(fake.project, site_projects.NIGHT, command="nightly", status="running", stages=[])
+    record = read_record(fake.project, site_projects.NIGHT)
+    assert record is not None
+    nightly = Nightly.from_record(replace(record, status=Status.FAILED))
+
+    site = build_site(fake.project, now=NOW, night=nightly)
+
+    assert "The newest nightly run did not pass: failed" in (site.path / "index.html").read_text()
+    site = build_site(fake.project, now=NOW)
+    assert "nightly run did not pass" not in (site.path / "index.html").read_text()
 
 
 def test_what_fails_half_way_leaves_the_site_that_was_there(hostile, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ class ValueRow:
 
     label: str
     share: str
-    width: float
+    width: int
     """Of its bar, 0..100; 0 without one."""
 
 
@@ -69,12 +69,12 @@ def value_rows(digest: ColumnDigest) -> tuple[ValueRow, ...]:
     shown = sorted(values, key=lambda bar: -bar.share)[:MOST_VALUES]
     highest = max((bar.share for bar in shown), default=0.0) or 1.0
     rows = [
-        ValueRow(label=bar.label, share=share_text(bar.share), width=max(0.7, round(100 * bar.share / highest, 1)))
+        ValueRow(label=bar.label, share=share_text(bar.share), width=max(1, round(100 * bar.share / highest)))
         for bar in shown
     ]
     rest = sum(bar.share for bar in values) - sum(bar.share for bar in shown) + sum(map(_others, digest.bars))
     if rest > 1e-9:
-        rows.append(ValueRow(label="all others", share=share_text(min(rest, 1.0)), width=0.0))
+        rows.append(ValueRow(label="all others", share=share_text(min(rest, 1.0)), width=0))
     return tuple(rows)
 
 

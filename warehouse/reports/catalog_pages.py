@@ -54,7 +54,9 @@ class Export:
 def catalog_pages(facts: CatalogFacts) -> Iterator[tuple[str, str]]:
     """Every file of the site but the reports that it links to: address, made of safe characters alone, and content."""
     site = _Site(facts)
-    yield "assets/catalog.css", template_text("report.css", "nightly.css", "catalog.css")
+    # A page's own styles are forbidden, so that the widths of bars are classes.
+    widths = "".join(f".w{width}{{width:{width}%}}" for width in range(101))
+    yield "assets/catalog.css", template_text("report.css", "nightly.css", "catalog.css") + widths
     yield "assets/catalog.js", template_text("catalog.js")
     yield "assets/icon.svg", template_text("catalog.svg")
     yield from search_files(facts)
@@ -62,10 +64,10 @@ def catalog_pages(facts: CatalogFacts) -> Iterator[tuple[str, str]]:
     yield site.page("404.html", "catalog_missing.html", absolute=True)
     yield site.page("tables/index.html", "catalog_tables.html", state_words=STATE_WORDS)
     for table in facts.tables:
-        yield site.page(table.node.page, "catalog_table.html", **_table(facts, table))
+        yield site.page(table.node.page, "catalog_table.html", **_table(facts, table, site.kin))
     yield site.page("datasets/index.html", "catalog_datasets.html")
     for dataset in facts.datasets:
-        yield site.page(dataset.node.page, "catalog_dataset.html", **_dataset(facts, dataset))
+        yield site.page(dataset.node.page, "catalog_dataset.html", **_dataset(facts, dataset, site.kin))
     yield site.page("lineage.html", "catalog_lineage.html", **_lineage(facts))
     exports = _exports(facts.datasets)
     yield site.page("runs/index.html", "catalog_runs.html", exports=exports, bars=charts.run_bars(_timed(facts.runs)))
@@ -79,6 +81,7 @@ class _Site:
 
     def __init__(self, facts: CatalogFacts) -> None:
         self._facts = facts
+        self.kin = lineage_chart.Kin(facts.nodes)
 
     def page(self, page: str, template: str, *, absolute: bool = False, **values: object) -> tuple[str, str]:
         """One page; `absolute` for one that is shown at any address."""
@@ -140,11 +143,11 @@ def _timed(runs: Sequence[RunFacts]) -> list[RunFacts]:
     return [run for run in runs if run.command in ("build", "nightly")][:SHOWN_RUNS][::-1]
 
 
-def _table(facts: CatalogFacts, table: TableFacts) -> dict[str, Any]:
+def _table(facts: CatalogFacts, table: TableFacts, kin: lineage_chart.Kin) -> dict[str, Any]:
     node = table.node
     unique = {check.subject for check in table.checks if check.is_dbt and check.title.startswith("unique_")}
     never_null = {check.subject for check in table.checks if check.is_dbt and check.title.startswith("not_null_")}
-    up, down = lineage_chart.ancestors(facts.nodes, node.id), lineage_chart.descendants(facts.nodes, node.id)
+    up, down = kin.ancestors(node.id), kin.descendants(node.id)
     return {
         "table": table,
         "node": node,
@@ -182,7 +185,7 @@ def _near_and_far(facts: CatalogFacts, near: Iterable[str], every: Sequence[Node
     }
 
 
-def _dataset(facts: CatalogFacts, dataset: DatasetFacts) -> dict[str, Any]:
+def _dataset(facts: CatalogFacts, dataset: DatasetFacts, kin: lineage_chart.Kin) -> dict[str, Any]:
     newest_first = dataset.versions
     oldest_first = newest_first[::-1]
     return {
@@ -192,7 +195,7 @@ def _dataset(facts: CatalogFacts, dataset: DatasetFacts) -> dict[str, Any]:
         "split_bars": list(zip(oldest_first, charts.split_bars(oldest_first), strict=True)),
         "split_names": list(dict.fromkeys(split.name for version in newest_first for split in version.splits)),
         "graph": lineage_chart.neighbourhood(facts.nodes, dataset.node.id),
-        "up": _near_and_far(facts, dataset.node.parents, lineage_chart.ancestors(facts.nodes, dataset.node.id)),
+        "up": _near_and_far(facts, dataset.node.parents, kin.ancestors(dataset.node.id)),
         "row_text": charts.row_text,
         "run_pages": {run.id: run.page for run in facts.runs},
     }

@@ -99,14 +99,39 @@ def layers(nodes: Mapping[str, Node]) -> tuple[Layer, ...]:
     )
 
 
-def ancestors(nodes: Mapping[str, Node], start: str) -> list[Node]:
-    """Everything that it reads, at any distance, by name."""
-    return _reached(nodes, start, _parents)
+class Kin:
+    """Who is related to whom, at any distance; worked out once for all nodes."""
 
+    def __init__(self, nodes: Mapping[str, Node]) -> None:
+        self._sorted = sorted(nodes.values(), key=lambda node: node.name)
+        self._bits = {node.id: 1 << place for place, node in enumerate(self._sorted)}
+        ranks = _ranks(nodes)
+        order = sorted(nodes, key=lambda node: ranks[node])
+        self._up = self._reached(nodes, order, _parents)
+        self._down = self._reached(nodes, order[::-1], _children)
 
-def descendants(nodes: Mapping[str, Node], start: str) -> list[Node]:
-    """Everything that reads it, at any distance, by name."""
-    return _reached(nodes, start, _children)
+    def ancestors(self, node: str) -> list[Node]:
+        """Everything that it reads, by name."""
+        return self._named(self._up[node])
+
+    def descendants(self, node: str) -> list[Node]:
+        """Everything that reads it, by name."""
+        return self._named(self._down[node])
+
+    def _reached(
+        self, nodes: Mapping[str, Node], order: Iterable[str], relatives: Callable[[Node], Iterable[str]]
+    ) -> dict[str, int]:
+        """Sets of nodes, one bit each: those of a node's relatives, and these."""
+        found: dict[str, int] = {}
+        for node in order:
+            mask = 0
+            for other in relatives(nodes[node]):
+                mask |= self._bits.get(other, 0) | found.get(other, 0)
+            found[node] = mask
+        return found
+
+    def _named(self, mask: int) -> list[Node]:
+        return [node for place, node in enumerate(self._sorted) if mask >> place & 1]
 
 
 def _parents(node: Node) -> Iterable[str]:
@@ -115,17 +140,6 @@ def _parents(node: Node) -> Iterable[str]:
 
 def _children(node: Node) -> Iterable[str]:
     return node.children
-
-
-def _reached(nodes: Mapping[str, Node], start: str, relatives: Callable[[Node], Iterable[str]]) -> list[Node]:
-    found: set[str] = set()
-    waiting = [start]
-    while waiting:
-        for other in relatives(nodes[waiting.pop()]):
-            if other not in found and other != start:
-                found.add(other)
-                waiting.append(other)
-    return sorted((nodes[other] for other in found), key=lambda node: node.name)
 
 
 def _ranks(nodes: Mapping[str, Node]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What the columns of the published tables hold, computed once per build and kept beside its record.
+"""What the columns of the published tables hold, computed when their rows have changed and kept.
 
 A view is computed when it is read, so it has no profile. Of a column that identifies people only counts are kept.
 """
@@ -6,8 +6,7 @@ A view is computed when it is read, so it has no profile. Of a column that ident
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,8 @@ from warehouse.checks.drift.words import number_text
 from warehouse.engine.base import Engine
 from warehouse.errors import QueryError
 from warehouse.project import Project
-from warehouse.published import BUILD_ID
-from warehouse.sql import Relation
+from warehouse.sql import Query, Relation, Step, identifier
 from warehouse.statistics.kinds import Kind
-from warehouse.statistics.profile import row_count
 from warehouse.statistics.profile_making import profile_of, with_itself
 from warehouse.statistics.stored_profile import ColumnProfile
 
@@ -47,44 +44,83 @@ class TableProfile:
 NOTHING = TableProfile(row_count=None, columns={}, note="profiles were left out")
 
 
-def profiles_folder(project: Project, build_id: str) -> Path:
-    """Where the profiles of a build lie."""
-    return project.warehouse_path / "profiles" / build_id
+def profiles_folder(project: Project) -> Path:
+    """Where the profiles lie, one file per table."""
+    return project.warehouse_path / "profiles"
 
 
-def forget_old_profiles(project: Project, *, keep: Iterable[str]) -> None:
-    """Deletes those of all other builds."""
-    kept = set(keep)
-    folder = project.warehouse_path / "profiles"
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if BUILD_ID.fullmatch(path.name) and path.name not in kept:
-            shutil.rmtree(path, ignore_errors=True)
+def forget_other_profiles(project: Project, *, keep: Collection[str]) -> None:
+    """Deletes those of tables that are gone."""
+    folder = profiles_folder(project)
+    for path in folder.glob("*.json") if folder.is_dir() else ():
+        if path.name not in keep:
+            path.unlink(missing_ok=True)
 
 
-def table_profile(engine: Engine, relation: Relation, *, withheld: Sequence[str], path: Path) -> TableProfile:
-    """The table's profile; what is kept at `path` is not computed again.
+def fingerprint_sql(relation: Relation, columns: Sequence[str]) -> Query:
+    """One row: `row_count`, and `fingerprint` of all values: equal for equal rows, in whatever order they are."""
+    names = ", ".join(map(identifier, columns))
+    return Query.of(
+        Step(
+            "fingerprint",
+            f"select count(*) as row_count, cast(sum(hash({names})) as varchar) as fingerprint from {relation.sql}",
+        )
+    )
+
+
+def table_profile(
+    engine: Engine,
+    relation: Relation,
+    types: Mapping[str, str],
+    *,
+    build_id: str,
+    withheld: Sequence[str],
+    path: Path,
+) -> TableProfile:
+    """The table's profile; what is kept at `path` is not computed again while the rows stay the same.
+
+    Of the same build they do; of another one the rows are hashed, which is one scan and one statement.
+
+    Args:
+        engine: Open on the build.
+        relation: The table.
+        types: Its columns.
+        build_id: The build that it is in.
+        withheld: Columns of which nothing but counts is kept.
+        path: Where the profile is kept.
 
     Raises:
         StorageError: the disk is full or the folder cannot be written.
     """
-    if (known := _read(path, withheld)) is not None:
-        return known
-    made = _made(engine, relation, withheld)
-    storage.write_file(path, json.dumps(_document(made, withheld), ensure_ascii=False, separators=(",", ":")))
+    known = _read(path)
+    same = {"format": FORMAT, "withheld": sorted(withheld), "types": dict(types)}
+    if known is not None and any(known[0].get(key) != value for key, value in same.items()):
+        known = None
+    if known is not None and known[0].get("build_id") == build_id:
+        return known[1]
+    try:
+        row = engine.rows(fingerprint_sql(relation, list(types)))[0]
+    except QueryError as error:
+        return TableProfile(row_count=None, columns={}, note=f"it could not be read: {str(error).splitlines()[0]}")
+    rows, fingerprint = int(row["row_count"]), row["fingerprint"]
+    if known is not None and known[0].get("fingerprint") == fingerprint and known[1].row_count == rows:
+        made = known[1]
+    else:
+        made = _made(engine, relation, rows, withheld)
+    document = {**same, "build_id": build_id, "fingerprint": fingerprint, **asdict(made)}
+    storage.write_file(path, json.dumps(document, ensure_ascii=False, separators=(",", ":")))
     return made
 
 
-def _made(engine: Engine, relation: Relation, withheld: Sequence[str]) -> TableProfile:
+def _made(engine: Engine, relation: Relation, rows: int, withheld: Sequence[str]) -> TableProfile:
+    if rows > MOST_ROWS:
+        return TableProfile(row_count=rows, columns={}, note=f"tables of more than {MOST_ROWS:,} rows are not profiled")
+    if not rows:
+        return TableProfile(row_count=0, columns={}, note="it has no rows")
     try:
-        rows = row_count(engine, relation)
-        if rows > MOST_ROWS:
-            note = f"tables of more than {MOST_ROWS:,} rows are not profiled"
-            return TableProfile(row_count=rows, columns={}, note=note)
-        if not rows:
-            return TableProfile(row_count=0, columns={}, note="it has no rows")
         profile = profile_of(engine, {"table": relation})
     except QueryError as error:
-        return TableProfile(row_count=None, columns={}, note=f"it could not be read: {str(error).splitlines()[0]}")
+        return TableProfile(row_count=rows, columns={}, note=f"it could not be read: {str(error).splitlines()[0]}")
     digests = {column.name: _digest(column, is_withheld=column.name in withheld) for column in profile.columns}
     return TableProfile(row_count=rows, columns=digests, note="")
 
@@ -135,26 +171,14 @@ def _text(value: float | str | None) -> str:
     return "" if value is None else value if isinstance(value, str) else number_text(value)
 
 
-def _document(profile: TableProfile, withheld: Sequence[str]) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "withheld": sorted(withheld),
-        "row_count": profile.row_count,
-        "note": profile.note,
-        "columns": {name: asdict(digest) for name, digest in profile.columns.items()},
-    }
-
-
-def _read(path: Path, withheld: Sequence[str]) -> TableProfile | None:
-    """What is kept; None when it is of another format, or of other columns that identify people."""
+def _read(path: Path) -> tuple[Mapping[str, Any], TableProfile] | None:
+    """What is kept, and the profile in it; None when it cannot be read."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        if document["format"] != FORMAT or document["withheld"] != sorted(withheld):
-            return None
         columns = {
             name: ColumnDigest(**{**digest, "bars": tuple(ValueBar(**bar) for bar in digest["bars"])})
             for name, digest in document["columns"].items()
         }
-        return TableProfile(row_count=document["row_count"], columns=columns, note=document["note"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return document, TableProfile(row_count=document["row_count"], columns=columns, note=document["note"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

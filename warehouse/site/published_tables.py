@@ -13,7 +13,7 @@ from warehouse.engine.local import LocalEngine
 from warehouse.project import Project
 from warehouse.published import open_build
 from warehouse.site.file_names import file_stem
-from warehouse.site.profiling import NOTHING, TableProfile, forget_old_profiles, profiles_folder, table_profile
+from warehouse.site.profiling import NOTHING, TableProfile, forget_other_profiles, profiles_folder, table_profile
 from warehouse.site.table_facts import withheld_columns
 from warehouse.sql import Query, Relation, Step
 
@@ -58,6 +58,11 @@ def column_types(engine: Engine) -> dict[tuple[str, str], dict[str, str]]:
     return found
 
 
+def profile_name(model: Model) -> str:
+    """The file that its profile is kept in."""
+    return f"{file_stem(model.unique_id)}.json"
+
+
 def published_tables(
     project: Project,
     manifest: DbtManifest,
@@ -73,7 +78,7 @@ def published_tables(
         StorageError: its file cannot be opened, or the disk is full.
     """
     files, connection = open_build(project, build_id)
-    folder = profiles_folder(project, files.id)
+    folder = profiles_folder(project)
     with connection:
         types = column_types(LocalEngine(connection))
         models = [
@@ -91,8 +96,10 @@ def published_tables(
                 profile = table_profile(
                     LocalEngine(cursor),
                     Relation.table(model.schema, model.alias),
+                    types[model.schema, model.alias],
+                    build_id=files.id,
                     withheld=withheld_columns(model),
-                    path=folder / f"{file_stem(model.unique_id)}.json",
+                    path=folder / profile_name(model),
                 )
             done += 1
             on_progress(f"profiles: {done:,} of {len(models):,} tables")
@@ -101,5 +108,5 @@ def published_tables(
         # Small tables leave most of a core waiting between their statements.
         with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
             made = dict(zip((model.unique_id for model in models), pool.map(make, models), strict=True))
-    forget_old_profiles(project, keep=[files.id])
+    forget_other_profiles(project, keep={profile_name(model) for model in models})
     return PublishedTables(types=types, profiles=made)

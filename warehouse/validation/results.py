@@ -205,16 +205,21 @@ def suites_of_record(document: object) -> tuple[SuiteResult, ...]:
         return ()
 
 
+_KEPT_FIELDS = tuple(field.name for field in fields(ExpectationResult) if field.name != "examples")
+
+
 def _suite(document: Mapping[str, Any]) -> SuiteResult:
+    path = Path(document["path"])
     results = []
     for entry in document["expectations"]:
-        known = {field.name: entry[field.name] for field in fields(ExpectationResult) if field.name in entry}
-        known |= {"severity": Severity(known["severity"]), "path": Path(known["path"]), "examples": ()}
+        known = {name: entry[name] for name in _KEPT_FIELDS if name in entry}
+        # All of a suite are in its file; making a path of each would take most of the time.
+        known |= {"severity": Severity(known["severity"]), "path": path}
         results.append(ExpectationResult(**known))
     return SuiteResult(
         name=document["name"],
         table=document["table"],
-        path=Path(document["path"]),
+        path=path,
         row_count=document["row_count"],
         seconds=document["seconds"],
         expectations=tuple(results),
