@@ -15,21 +15,25 @@ NOW = datetime(2026, 11, 24, 2, 30, tzinfo=UTC)
 
 
 def night(
-    *severities: Severity, drift: StageStatus = StageStatus.PASSED, notices: dict[str, Any] | None = None
+    *severities: Severity,
+    drift: StageStatus = StageStatus.PASSED,
+    notices: dict[str, Any] | None = None,
+    started_at: str = NOW.isoformat(),
 ) -> Nightly:
     findings = tuple(
         Finding(severity=severity, check="drift", subject=f"column {place}", message="", advice="")
         for place, severity in enumerate(severities)
     )
-    stages = [StageResult(name=StageName.DRIFT, status=drift, message="", findings=findings)]
+    stages = [StageResult(name=StageName.DRIFT, status=drift, message="", findings=findings, started_at=started_at)]
     if notices is not None:
         stages.append(StageResult(name=StageName.NOTIFY, status=StageStatus.ERROR, message="", details=notices))
-    status = Status.PASSED if drift is StageStatus.PASSED else Status.FAILED
+    status = Status.FAILED if drift is StageStatus.FAILED else Status.PASSED
     return Nightly(
         id="1", status=status, started_at=NOW.isoformat(), seconds=1, resumed_from=None, stages=tuple(stages)
     )
 
 
+LEFT_OUT = night(drift=StageStatus.SKIPPED, started_at="")
 GOOD, WARNED, INFORMED = night(), night(Severity.WARNING), night(Severity.INFO)
 BAD = night(Severity.CRITICAL, drift=StageStatus.FAILED)
 NOT_TOLD = night(Severity.CRITICAL, drift=StageStatus.FAILED, notices={"not_sent": ["slack"], "sent": []})
@@ -47,6 +51,7 @@ PARTLY_TOLD = night(Severity.CRITICAL, drift=StageStatus.FAILED, notices={"not_s
         ("change", BAD, PARTLY_TOLD, False, "nothing changed"),
         ("change", GOOD, NOT_TOLD, True, "what had failed is well again"),
         ("change", GOOD, BAD, True, "what had failed is well again"),
+        ("change", LEFT_OUT, BAD, False, "nothing changed"),
         ("change", WARNED, GOOD, True, "there are findings that were not there before"),
         ("change", GOOD, WARNED, False, "nothing changed"),
         ("change", INFORMED, GOOD, False, "nothing changed"),

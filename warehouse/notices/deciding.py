@@ -31,7 +31,7 @@ def decide(nightly: Nightly, previous: Nightly | None, notify_on: str) -> Decisi
     notices did not get through counts as not told of.
     """
     now, before = _problems(nightly), _problems(previous)
-    due, reason = _judge(nightly, now, before, notify_on)
+    due, reason = _judge(nightly, previous, now, before, notify_on)
     if not due and notify_on == "change" and now and _was_not_told(previous):
         due, reason = True, "the notices of the run before did not get through"
     words = json.dumps([nightly.status.value, sorted(map(list, now))])
@@ -39,7 +39,11 @@ def decide(nightly: Nightly, previous: Nightly | None, notify_on: str) -> Decisi
 
 
 def _judge(
-    nightly: Nightly, now: set[tuple[str, ...]], before: set[tuple[str, ...]], notify_on: str
+    nightly: Nightly,
+    previous: Nightly | None,
+    now: set[tuple[str, ...]],
+    before: set[tuple[str, ...]],
+    notify_on: str,
 ) -> tuple[bool, str]:
     failed = sorted(stage for kind, stage, _ in now if kind == "stage")
     is_bad = bool(failed) or nightly.status.value in ("failed", "error", "interrupted")
@@ -57,7 +61,7 @@ def _judge(
         if new_stages:
             return True, f"{_listed(new_stages)} failed and had not before"
         return True, "there are findings that were not there before"
-    if _critical(before) and not _critical(now):
+    if _critical(before) and not _critical(now) and _has_looked_again(nightly, previous):
         return True, "what had failed is well again"
     return False, "nothing changed for the worse or recovered since the run before"
 
@@ -80,6 +84,16 @@ def _problems(nightly: Nightly | None) -> set[tuple[str, ...]]:
 
 def _critical(problems: set[tuple[str, ...]]) -> bool:
     return any(kind == "stage" or what == Severity.CRITICAL.value for kind, what, _ in problems)
+
+
+def _has_looked_again(nightly: Nightly, previous: Nightly | None) -> bool:
+    """Whether what had been wrong was done this time: a stage that was left out says nothing of it."""
+    done = {stage.name for stage in nightly.stages if stage.started_at}
+    return all(
+        stage.name in done or stage.name is StageName.NOTIFY
+        for stage in (previous.stages if previous else ())
+        if stage.status in _BAD or any(finding.severity is Severity.CRITICAL for finding in stage.findings)
+    )
 
 
 def _was_not_told(previous: Nightly | None) -> bool:
