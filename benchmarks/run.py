@@ -10,6 +10,7 @@ from pathlib import Path
 TOPICS = (
     "startup",
     "build",
+    "sources",
     "validation",
     "export",
     "drift",

@@ -34,7 +34,7 @@ ARROWS: dict[str, set[str]] = {
     "dbt_tests": {"errors", "findings", "sql", "project", "storage", "engine", "dbt_results"},
     "sources": {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
-        "dbt_runner",
+        *("dbt_runner", "extensions"),
     },
     "template": {"errors", "storage"},
     "validation": {"errors", "findings", "sql", "project", "published", "storage", "engine"},
