@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,17 @@ def test_a_build_is_held_while_nothing_has_it_open(three: Fake) -> None:
     assert "20261123T000001Z" not in retention.remove_old_builds(three.project)
     holder.communicate("\n")
     assert "20261123T000001Z" in retention.remove_old_builds(three.project)
+
+
+def test_what_somebody_else_deletes_while_it_is_counted_is_passed_over(
+    three: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = list(retention.unneeded_builds(three.project))
+    assert found == ["20261123T000001Z", "20261123T000002Z"]
+    shutil.rmtree(three.project.builds_path / found[0])
+    monkeypatch.setattr(retention, "unneeded_builds", lambda *_, **__: iter(found))
+
+    assert retention.clean_up(three.project, now=datetime(2026, 11, 24, tzinfo=UTC)).byte_count > 0
 
 
 def test_what_a_killed_clean_up_left_is_deleted_by_the_next_one(three: Fake) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from warehouse import records
 from warehouse.findings import Severity
@@ -45,10 +46,17 @@ def list_builds(project: Project) -> list[BuildEntry]:
                 started_at=record.started_at,
                 seconds=record.seconds,
                 started_from=record.details.get("started_from"),
-                bytes=files.database_path.stat().st_size if files.database_path.is_file() else 0,
+                bytes=_size(files.database_path),
                 critical_count=severities.count(Severity.CRITICAL.value),
                 warning_count=severities.count(Severity.WARNING.value),
                 commit=(record.git or {}).get("commit"),
             )
         )
     return entries
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # never made, or deleted in this moment
+        return 0

@@ -6,7 +6,9 @@ and never given again.
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 import uuid
 from collections import Counter
 from collections.abc import Iterable
@@ -198,14 +200,18 @@ def delete_leftovers(paths: Iterable[Path]) -> None:
 def freed_bytes(folders: Iterable[Path]) -> int:
     """Disk space that deleting all these folders at once frees.
 
-    A file that has a name outside of them stays on the disk, and one that has several names in them counts once.
+    A file that has a name outside of them stays on the disk, and one that has several names in them counts once. What
+    somebody else deletes meanwhile is passed over.
     """
     names = Counter[tuple[int, int]]()
     files: dict[tuple[int, int], tuple[int, int]] = {}
     for folder in folders:
-        for path in (folder, *folder.rglob("*")):
-            state = path.lstat()
-            if path.is_dir() and not path.is_symlink():
+        for path in (folder, *(Path(below, name) for below, _, found in os.walk(folder) for name in found)):
+            try:
+                state = path.lstat()
+            except FileNotFoundError:
+                continue
+            if stat.S_ISDIR(state.st_mode):
                 continue
             inode = (state.st_dev, state.st_ino)
             names[inode] += 1
