@@ -104,3 +104,14 @@ def test_an_open_reader_in_another_process_is_seen(tmp_path: Path) -> None:
     assert storage.has_reader(path)
     reader.communicate()
     assert not storage.has_reader(path)
+
+
+def test_only_builds_open_a_database_to_write() -> None:
+    root = Path(__file__).parent.parent
+    sources = [*root.glob("warehouse/**/*.py"), *root.glob("cli/**/*.py")]
+    writers = {
+        path.relative_to(root).as_posix() for path in sources if "read_only=False" in path.read_text(encoding="utf-8")
+    }
+
+    # The seal of a new build, and the analyst's own file; dbt itself writes into either before anybody reads it.
+    assert writers == {"warehouse/builds/running.py", "warehouse/builds/dev.py"}

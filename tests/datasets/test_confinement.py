@@ -108,7 +108,27 @@ def test_what_is_too_large_for_memory_still_spills(
     assert LocalEngine(connection).rows(query) == [{"n": 1_499_999}]
 
 
-def test_a_view_over_files_can_still_be_compared(fake: Fake, version_path: Path) -> None:
-    rows = find_rows(fake.project, "late@build")
+def test_a_view_over_raw_files_can_still_be_compared(fake: Fake, tmp_path: Path) -> None:
+    raw = tmp_path / "raw.csv"
+    raw.write_text("id\n" + "".join(f"{i}\n" for i in range(100)))
+    fake.build(model={"materialized": "view"}, table=f"create view examples as select * from read_csv('{raw}')")
+    rows = find_rows(fake.project, "main.examples")
+    assert rows.build is not None
 
-    assert (rows.is_view, rows.paths) == (False, ())
+    with storage.connect(rows.build.database_path) as connection:
+        confine_to_rows(connection, rows)
+        query = Query.of(Step("n", f"select count(*) as n from {rows.relation.sql}"))
+        assert LocalEngine(connection).rows(query) == [{"n": 100}]
+
+
+def test_a_link_that_leads_out_of_a_version_is_not_read(
+    fake: Fake, version_path: Path, connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    version = find_version(fake.project, "late")
+    file = version.files("train")[0]
+    file.rename(tmp_path / "elsewhere.parquet")
+    file.symlink_to(tmp_path / "elsewhere.parquet")
+    confine_to(connection, version)
+
+    with pytest.raises(QueryError, match="Permission Error"):
+        LocalEngine(connection).rows(Query.of(Step("n", f"select count(*) from {version.split('train').sql}")))

@@ -197,11 +197,9 @@ def _export(
     types = _table_types(engine, relation, model, task)
     memory_mb = max(MEMORY_MB, MEMORY_MB_PER_COLUMN * len(types))
     engine.rows(Query.of(Step("allow_memory", f"set memory_limit = '{memory_mb}MB'")))
-    if model.materialized != "view":  # a view may read any file that the project's own SQL names
-        datasets = task.project.datasets_path
-        # Aside, earlier versions are links to where they are.
-        linked = [path.resolve() for path in datasets.glob("*/*") if path.is_symlink()]
-        storage.confine(engine.connection, folders=[datasets, task.project.temporary_path, *linked])
+    # Aside, earlier versions are links to where they are.
+    linked = [path.resolve() for path in task.project.datasets_path.glob("*/*") if path.is_symlink()]
+    storage.confine(engine.connection, folders=[task.project.datasets_path, task.project.temporary_path, *linked])
     declared, model = task.declaration.usable(types)
     spec = task.recorded or fraction_spec(declared, fraction, name=folder.name)
     columns = stored_columns(output_columns(engine, spec, types), spec)
