@@ -771,3 +771,15 @@ def test_dates_are_keys_by_their_iso_text(fake: Fake, export: Exporter) -> None:
     for split, frame in rows_by_split(fake).items():
         assert all(split_of((day,), bounds=bounds, salt="company") == split for day in frame["d"])
         assert all(isinstance(day, date) for day in frame["d"])
+
+
+def test_a_broken_manifest_says_what_is_left_to_do(fake: Fake, export: Exporter) -> None:
+    fake.build(BY_KEY, rows=ROWS)
+    export()
+    path = fake.project.datasets_path / "late/1.0.0/manifest.json"
+    path.write_text(path.read_text()[:300])
+
+    with pytest.raises(
+        VersionError, match=r"cannot read the manifest .*\n  restore it from a copy; .* folder .*1\.0\.0$"
+    ):
+        export()

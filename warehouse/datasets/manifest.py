@@ -199,7 +199,11 @@ def read_manifest(path: Path) -> Manifest:
         text = path.read_text(encoding="utf-8")
         found = json.loads(text).get("format")
     except (OSError, ValueError, AttributeError) as error:
-        raise VersionError(f"cannot read the manifest {path}: {error}") from error
+        raise VersionError(
+            f"cannot read the manifest {path}: {error}"
+            "\n  restore it from a copy; without one, nothing says what the version holds: delete its folder "
+            f"{path.parent}"
+        ) from error
     if isinstance(found, int) and found > FORMAT:
         raise VersionError(
             f"{path} has format {found}, and this ml-warehouse knows {FORMAT}\n"
