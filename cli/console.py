@@ -12,6 +12,8 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from warehouse.reports.visible import size_text as size_text
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -119,16 +121,6 @@ def plain(value: object) -> Any:
     if isinstance(value, datetime | date):
         return value.isoformat()
     return str(value) if not isinstance(value, Path) else value.as_posix()
-
-
-def size_text(size: int) -> str:
-    """`size` bytes as people read it: 12.3 MiB."""
-    value = float(size)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1024
-    return f"{value:.1f} TiB"
 
 
 def print_finding(finding: Finding) -> None:

@@ -37,11 +37,10 @@ class Thing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """To a file of the site, or (`is_external`) to what an exposure's URL names."""
+    """To a file of the site."""
 
     title: str
     page: str
-    is_external: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,7 +294,6 @@ class StepFacts:
     state: State
     seconds: float
     note: str
-    page: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,7 +324,6 @@ class RunFacts:
     page: str
     """Empty when it has no page of its own."""
     is_published: bool = False
-    reports: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -346,7 +343,6 @@ class Published:
 
     id: str
     started_at: str
-    seconds: float
     commit: str
     page: str
     """Of its run; empty when its record is gone."""

@@ -28,7 +28,9 @@ TABLES = (
     "two  blanks",
     "%2e%2e%2fencoded",
 )
-DATASET = '"><img src=x onerror="document.title=\'hit\'">'
+DATASET = "old_customers"
+EVIL_FOLDER = '"><img src=x onerror="document.title=\'hit\'">'
+"""Of a dataset, as far as its folder tells."""
 BUILDS = ("20261123T010000Z", "20261124T010000Z", "20261125T010000Z")
 NIGHT = "20261125T000000Z"
 
@@ -253,7 +255,7 @@ def _finding(severity: str) -> dict[str, Any]:
 
 
 def _versions(project: Project) -> None:
-    """Versions of a dataset that no exposure declares, whose folder has an evil name."""
+    """Versions of a dataset that no exposure declares; a broken one, and a copy in a folder with an evil name."""
     for number in ("1.0.0", "1.1.0", "2.0.0"):
         folder = project.datasets_path / DATASET / number
         (folder / "reports").mkdir(parents=True)
@@ -265,6 +267,7 @@ def _versions(project: Project) -> None:
     (project.datasets_path / DATASET / "tags.json").write_text(json.dumps({"prod": "1.1.0", HOSTILE: "1.0.0"}))
     shutil.copytree(project.datasets_path / DATASET / "2.0.0", project.datasets_path / "broken" / "1.0.0")
     (project.datasets_path / "broken" / "1.0.0" / "manifest.json").write_text("{")
+    shutil.copytree(project.datasets_path / DATASET / "2.0.0", project.datasets_path / EVIL_FOLDER / "1.0.0")
     folder = project.reports_path / "validation"
     folder.mkdir(parents=True)
     (folder / "index.html").write_text('<!doctype html><title>docs</title><a href="odd%20%23name.html">suite</a>')

@@ -48,7 +48,7 @@ def test_every_table_dataset_and_run_has_a_page(hostile) -> None:
 
     tables = [page for page in pages if page.startswith("tables/") and page != "tables/index.html"]
     assert len(tables) == len(site_projects.TABLES) + 2  # and a view and a source
-    assert len([page for page in pages if page.startswith("datasets/")]) == 4  # and the list
+    assert len([page for page in pages if page.startswith("datasets/")]) == 5  # and the list
     assert len([page for page in pages if page.startswith("runs/")]) == 6
     assert hostile.site.page_count == len([page for page in pages if not page.startswith(OURS)])
     assert hostile.site.report_count == len([page for page in pages if page.startswith(OURS)])
@@ -91,7 +91,7 @@ def test_nothing_that_people_wrote_becomes_markup(hostile) -> None:
 def test_names_of_files_are_safe_and_never_shared() -> None:
     names = [
         *site_projects.TABLES,
-        site_projects.DATASET,
+        site_projects.EVIL_FOLDER,
         site_projects.HOSTILE,
         "",
         ".",
@@ -137,7 +137,7 @@ def test_a_tables_page_has_its_columns_checks_history_and_lineage(hostile) -> No
 
     assert '<td class="n">none' in page
     assert "holds" in page
-    assert 'aria-label="held in 1 of 3 builds"' in page
+    assert 'aria-label="held in 1 of 3 builds, last not in 20261125T010000Z"' in page
     assert "7 of 500 rows unexpected (1.400%)" in page
     assert "Only described." in page
     assert 'class="pill">unique</span>' in page

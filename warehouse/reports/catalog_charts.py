@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from warehouse.catalog_facts import CheckPoint, ColumnDigest, RunFacts, Size, State, ValueBar, VersionFacts
-from warehouse.checks.drift.words import number_text, share_text
+from warehouse.checks.drift.words import share_text
 
 WIDTH, HEIGHT = 200, 44
 MOST_VALUES = 6
 DOT = 10
 """Pixels from dot to dot."""
 RUN_WIDTH, RUN_HEIGHT = 16, 70
-VERSION_HEIGHT = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +103,11 @@ def dots(history: Sequence[CheckPoint]) -> Dots:
         found.setdefault(point.state, []).append(f"M{index * DOT + x:g} {y:g}{shape}")
     held = sum(point.state is State.GOOD for point in history)
     builds = "build" if len(history) == 1 else "builds"
+    last = next((point.run_id for point in reversed(history) if point.state in (State.BAD, State.WARN)), "")
     return Dots(
         paths=tuple((state.value, "".join(parts)) for state, parts in found.items()),
         width=max(1, len(history)) * DOT,
-        label=f"held in {held} of {len(history)} {builds}",
+        label=f"held in {held} of {len(history)} {builds}" + (f", last not in {last}" if last else ""),
     )
 
 
@@ -177,13 +177,3 @@ def split_bars(versions: Sequence[VersionFacts]) -> tuple[tuple[SplitBar, ...], 
             x += width
         bars.append(tuple(parts))
     return tuple(bars)
-
-
-def row_text(count: int | None) -> str:
-    """A count of rows, short for large ones: `337 thousand`, `1.2 million`."""
-    if count is None:
-        return ""
-    for name, size in (("billion", 1e9), ("million", 1e6)):
-        if count >= size:
-            return f"{count / size:.3g} {name}"
-    return number_text(float(count))

@@ -170,7 +170,6 @@ def _table(facts: CatalogFacts, table: TableFacts, kin: lineage_chart.Kin) -> di
         "up": _near_and_far(facts, node.parents, up),
         "down": _near_and_far(facts, node.children, down),
         "run_pages": {run.id: run.page for run in facts.runs},
-        "row_text": charts.row_text,
     }
 
 
@@ -196,7 +195,6 @@ def _dataset(facts: CatalogFacts, dataset: DatasetFacts, kin: lineage_chart.Kin)
         "split_names": list(dict.fromkeys(split.name for version in newest_first for split in version.splits)),
         "graph": lineage_chart.neighbourhood(facts.nodes, dataset.node.id),
         "up": _near_and_far(facts, dataset.node.parents, kin.ancestors(dataset.node.id)),
-        "row_text": charts.row_text,
         "run_pages": {run.id: run.page for run in facts.runs},
     }
 

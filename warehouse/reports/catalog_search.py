@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 
 from warehouse.catalog_facts import CatalogFacts, Thing
+from warehouse.reports.prose import one_line
 from warehouse.reports.visible import visible
 
 LONGEST = 110
@@ -72,7 +73,7 @@ def _pieces(entries: Iterator[str]) -> Iterator[list[str]]:
 
 
 def _short(text: str) -> str:
-    return visible(" ".join(text.split()), LONGEST) if text.strip() else ""
+    return one_line(text, LONGEST)
 
 
 def _json(value: object) -> str:

@@ -17,8 +17,8 @@ from warehouse.checks.drift.summary import label_of
 from warehouse.checks.drift.verdicts import Verdict
 from warehouse.checks.drift.words import number_text, points_text, share_text
 from warehouse.reports import charts, drift_page, nightly_words
-from warehouse.reports.prose import prose
-from warehouse.reports.visible import visible
+from warehouse.reports.prose import one_line, prose
+from warehouse.reports.visible import size_text, visible
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -115,16 +115,6 @@ def _label_value(value: float | None, as_share: bool) -> str:
     return "–" if value is None else share_text(value) if as_share else number_text(value)
 
 
-def size_text(size: int) -> str:
-    """`size` bytes as people read it: 12.3 MiB."""
-    value = float(size)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1024
-    return f"{value:.1f} TiB"
-
-
 def _signed(value: float, as_share: bool) -> str:
     size = points_text(0.0, value) if as_share else number_text(abs(value))
     return f"{'+' if value > 0 else '−'}{size}"
@@ -176,6 +166,7 @@ def _environment() -> Environment:
         "size": size_text,
         "prose": prose,
         "href": quote,
+        "line": one_line,
     }
     return environment
 

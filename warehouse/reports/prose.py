@@ -27,6 +27,12 @@ def prose(text: str, inline: bool = False) -> Markup:
     return Markup("").join(_block(block) for block in re.split(r"\n\s*\n", text) if block.strip())
 
 
+def one_line(text: str, limit: int) -> str:
+    """The beginning of a description as plain text, for lists."""
+    plain = " ".join(text.replace("`", "").split())
+    return visible(plain, limit) if plain else ""
+
+
 def _block(block: str) -> Markup:
     from markupsafe import Markup
 

@@ -15,3 +15,13 @@ def visible(text: object, limit: int = LONGEST) -> str:
     if cleaned.isspace():
         cleaned = "\N{OPEN BOX}" * len(cleaned)
     return cleaned if len(cleaned) <= limit else cleaned[: limit - 1] + "…"
+
+
+def size_text(size: int) -> str:
+    """`size` bytes as people read it: 12.3 MiB."""
+    value = float(size)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TiB"

@@ -16,7 +16,6 @@ from warehouse.datasets.marks import read_tags
 from warehouse.datasets.spec import DatasetSpec, Refresh
 from warehouse.datasets.split_words import duration, split_rule, treatment
 from warehouse.datasets.versions import Version, read_version, version_numbers
-from warehouse.dbt_manifest import DbtManifest
 from warehouse.errors import VersionError
 from warehouse.findings import Finding, Severity
 from warehouse.project import Project
@@ -35,7 +34,6 @@ class Told:
     """What is needed to tell of a project's datasets; files that pages link to are added to `files`."""
 
     project: Project
-    manifest: DbtManifest
     nodes: Mapping[str, Node]
     declarations: Mapping[str, Declaration]
     """By the dataset's name."""

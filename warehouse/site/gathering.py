@@ -74,7 +74,6 @@ def gather_facts(
     files: dict[str, Path] = {}
     told = Told(
         project=project,
-        manifest=manifest,
         nodes=nodes,
         declarations=declarations,
         night=history.night,
@@ -139,7 +138,6 @@ def _published_facts(project: Project, history: History, tables: Iterable[TableF
     return Published(
         id=build_id,
         started_at=record.started_at if record is not None else "",
-        seconds=record.seconds if record is not None else 0.0,
         commit=commit_words(record.git) if record is not None else "",
         page=next((run.page for run in history.runs if run.id == build_id), ""),
         test_count=sum(check.is_dbt for check in checks),
