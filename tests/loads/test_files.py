@@ -17,6 +17,7 @@ from duckdb_extensions import needs_extension
 from s3_server import BUCKET, CREDENTIALS, s3_server
 
 from warehouse.errors import LoadError
+from warehouse.loads import files
 from warehouse.loads.files import format_of
 from warehouse.loads.specs import Kind
 from warehouse.sources.quarantine import quarantined, release
@@ -129,6 +130,26 @@ def test_a_broken_file_is_moved_away_where_the_policy_says_so(table: Any, drop: 
     assert table.rows("word") == [("one",), ("three",), ("two",)]
     (moved,) = quarantined(table.project)
     assert release(table.project, moved.name) == drop / "1.csv"
+
+
+def test_a_file_that_is_still_written_is_left_to_the_next_load(
+    table: Any, drop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table.load()
+    (drop / "2.csv").write_text("id,word\n3")
+    look_at = files.look_at
+
+    def look_while_it_grows(*words: Any, **options: Any) -> Any:
+        found = look_at(*words, **options)
+        (drop / "2.csv").write_text("id,word\n3,three\n")
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "look_at", look_while_it_grows)
+        part = table.load()
+    assert part.batch_count == 0
+    assert "2.csv changed while it was read and was not loaded" in part.findings[0].message
+    assert table.load().row_count == 1
 
 
 def test_a_file_without_its_last_line_end_is_told_when_others_have_theirs(table: Any, drop: Path) -> None:

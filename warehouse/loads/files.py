@@ -62,6 +62,10 @@ def load_files(
     new, replaced, findings = _new_files(project, spec, landed, files, full=full)
     with folder.work_folder() as work:
         looks = _looks(session, project, spec, landed, new, work, full=full)
+        # What is still written looks broken, and is not.
+        growing = [look.file for look in looks if _has_changed(project, look.file)]
+        findings += [_still_written(spec, file) for file in growing]
+        looks = [look for look in looks if look.file not in growing]
         stops = [stop for look in looks for stop in look.stops]
         if stops:
             raise LoadError(
@@ -78,7 +82,7 @@ def load_files(
             else:
                 good.append(look)
                 findings += look.findings
-        gone = {look.file.path for look in looks} - {look.file.path for look in good}
+        gone = {file.path for file in new} - {look.file.path for look in good}
         replaced = {path: batch_id for path, batch_id in replaced.items() if path not in gone}
         if not good:
             return Part(message=f"nothing new in {len(files)} files", findings=tuple(findings))
