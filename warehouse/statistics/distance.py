@@ -76,6 +76,14 @@ def kolmogorov_smirnov_binned(
     return statistic, max(0.0, float(within.max()) - statistic)
 
 
+def rising(values: Counts) -> Counts:
+    """The finite values in rising order, sorted in place; NaN stands for what is none."""
+    values.sort()
+    # NaN sorts last.
+    finite: Counts = values[: np.searchsorted(values, np.nan)]
+    return finite
+
+
 def kolmogorov_smirnov_sorted(left: Counts, right: Counts) -> float:
     """Largest gap between the cumulative shares of two rising sets of values, 0..1; exact.
 

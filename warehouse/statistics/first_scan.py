@@ -7,18 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step, identifier
 from warehouse.statistics.bins import QUANTILE_LEVELS
+from warehouse.statistics.distance import Counts, rising
 from warehouse.statistics.kinds import Family
 from warehouse.statistics.profile import Measured, Sketch, chunks
 
 SAMPLE_ROWS = 30_000
 """About how many rows the sample has; chosen by a hash of the row, so their order and the day do not matter."""
-
-_Numbers = npt.NDArray[np.float64]
 
 
 def first_scan_sql(relation: Relation, columns: Sequence[Measured]) -> Query:
@@ -164,10 +162,10 @@ def _sample(engine: Engine, relation: Relation, columns: Sequence[Measured], row
     return [_sample_facts(column, index, found) for index, column in enumerate(columns)]
 
 
-def _sample_facts(column: Measured, index: int, found: Mapping[str, _Numbers]) -> dict[str, Any]:
+def _sample_facts(column: Measured, index: int, found: Mapping[str, Counts]) -> dict[str, Any]:
     if not column.has_numbers:
         return {}
-    numbers = _rising(found[f"number_{index}"])
+    numbers = rising(found[f"number_{index}"])
     facts: dict[str, Any] = {"sampled_count": len(numbers), "sampled_distinct": _distinct(numbers)}
     if len(numbers):
         places = [math.floor(level * (len(numbers) - 1)) for level in QUANTILE_LEVELS]
@@ -175,18 +173,11 @@ def _sample_facts(column: Measured, index: int, found: Mapping[str, _Numbers]) -
     if column.may_be_infinite:
         facts["sampled_count"] = int(found[f"present_{index}"].sum())
     if column.family is Family.STRING:
-        facts["sampled_distinct"] = _distinct(_rising(found[f"string_{index}"]))
+        facts["sampled_distinct"] = _distinct(rising(found[f"string_{index}"]))
         facts["mean_length"] = float(numbers.sum()) / max(1, len(numbers))
         facts["spaced_share"] = float(found[f"spaced_{index}"].sum()) / max(1, len(numbers))
     return facts
 
 
-def _rising(values: _Numbers) -> _Numbers:
-    values.sort()
-    # NaN sorts last.
-    known: _Numbers = values[: np.searchsorted(values, np.nan)]
-    return known
-
-
-def _distinct(rising: _Numbers) -> int:
+def _distinct(rising: Counts) -> int:
     return int(np.count_nonzero(rising[1:] != rising[:-1])) + 1 if len(rising) else 0

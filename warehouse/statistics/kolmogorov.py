@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from warehouse.engine.base import Engine
 from warehouse.errors import SpecError, problem_list, suggestion
 from warehouse.sql import Relation
-from warehouse.statistics.distance import Counts, kolmogorov_smirnov_sorted
+from warehouse.statistics.distance import Counts, kolmogorov_smirnov_sorted, rising
 from warehouse.statistics.kinds import Family, common_family, family_of
-from warehouse.statistics.number_facts import finite_values_sql, rising
+from warehouse.statistics.number_facts import finite_values_sql
 from warehouse.statistics.profile import Measured
 from warehouse.statistics.significance import kolmogorov_tail
 

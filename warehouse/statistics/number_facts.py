@@ -16,7 +16,7 @@ from warehouse.sql import Query, Relation, Step
 from warehouse.statistics.bins import Bins
 from warehouse.statistics.categories import Categories, categories_of_counts
 from warehouse.statistics.cumulative import CumulativeGap, binned_gap, sorted_gap
-from warehouse.statistics.distance import Counts
+from warehouse.statistics.distance import Counts, rising
 from warehouse.statistics.profile import COLUMNS_PER_SCAN, Histogram, Measured, Moments, histograms, power_of_two
 
 VALUES_PER_BATCH = 2_000_000
@@ -133,14 +133,6 @@ def _facts(
             categories=_categories(left, right) if column.name in counted else None,
         )
     return facts
-
-
-def rising(values: Counts) -> Counts:
-    """The finite values in rising order, sorted in place; NaN stands for what is none."""
-    values.sort()
-    # NaN sorts last.
-    finite: Counts = values[: np.searchsorted(values, np.nan)]
-    return finite
 
 
 def _histogram(values: Counts, edges: Counts) -> Histogram:
