@@ -33,6 +33,8 @@ EVIL_FOLDER = '"><img src=x onerror="document.title=\'hit\'">'
 """Of a dataset, as far as its folder tells."""
 BUILDS = ("20261123T010000Z", "20261124T010000Z", "20261125T010000Z")
 NIGHT = "20261125T000000Z"
+DRIFT_REPORT = "var/reports/drift/old customers & today.html"
+EXPORTED = {"dataset": DATASET, "version": "2.0.0", "outcome": "written"}
 
 
 def hostile_project(root: Path) -> Project:
@@ -215,7 +217,26 @@ def _records(project: Project) -> None:
         )
     stages = [
         {"name": "build", "status": "passed", "message": f"published {HOSTILE}", "findings": [], "details": {}},
-        {"name": "drift", "status": "error", "message": "could not be done\n  try", "details": {"datasets": 7}},
+        {
+            "name": "drift",
+            "status": "error",
+            "message": "could not be done\n  try",
+            "findings": [{**_finding("warning"), "subject": f"{DATASET}: amount"}],
+            "details": {
+                "datasets": [
+                    7,
+                    {
+                        "dataset": "late",
+                        "version": "9.9.9",
+                        "message": "no longer in use",
+                        "report": "../../etc/passwd",
+                    },
+                    {"dataset": DATASET, "version": "1.1.0", "message": "3 of 5 drifted", "report": DRIFT_REPORT},
+                    {"dataset": EVIL_FOLDER, "version": "1.0.0", "message": "x", "report": "../../../etc/passwd"},
+                ]
+            },
+        },
+        {"name": "export", "status": "passed", "message": "", "details": {"datasets": [EXPORTED]}},
     ]
     write_record(project, NIGHT, command="nightly", status="error", stages=stages)
     write_record(project, "20261122T000000Z", command="load", status="interrupted", error=HOSTILE)
@@ -268,6 +289,8 @@ def _versions(project: Project) -> None:
     shutil.copytree(project.datasets_path / DATASET / "2.0.0", project.datasets_path / "broken" / "1.0.0")
     (project.datasets_path / "broken" / "1.0.0" / "manifest.json").write_text("{")
     shutil.copytree(project.datasets_path / DATASET / "2.0.0", project.datasets_path / EVIL_FOLDER / "1.0.0")
+    (project.root / DRIFT_REPORT).parent.mkdir(parents=True)
+    (project.root / DRIFT_REPORT).write_text("<!doctype html><title>drift</title><p>of today")
     folder = project.reports_path / "validation"
     folder.mkdir(parents=True)
     (folder / "index.html").write_text('<!doctype html><title>docs</title><a href="odd%20%23name.html">suite</a>')

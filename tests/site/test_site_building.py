@@ -123,13 +123,13 @@ def test_values_of_columns_that_identify_people_and_rows_that_failed_are_not_sho
 def test_the_first_page_says_what_is_wrong_and_what_to_do(hostile) -> None:
     home = hostile.page("index.html")
 
-    assert "The warehouse is published; 4 critical and 1 warning to look at." in home
+    assert "The warehouse is published; 4 critical and 2 warnings to look at." in home
     assert "The newest build is not published: failed" in home
     assert "The newest nightly run did not pass: error" in home
     assert "Dataset broken has a problem" in home
     assert "Dataset late has a problem" in home
     assert hostile.site.headline in home
-    assert hostile.site.attention_count == 5
+    assert hostile.site.attention_count == 6
 
 
 def test_a_tables_page_has_its_columns_checks_history_and_lineage(hostile) -> None:
@@ -156,6 +156,10 @@ def test_a_datasets_page_tells_its_versions_splits_tags_and_what_is_not_known(ho
     assert "Who loads the files of a version is not recorded" in page
     assert "225,968" in page
     assert page.count(">drift</bdi>") == 3
+    assert "3 of 5 drifted." in page
+    assert "drift of old_customers@1.1.0 and today&#39;s table" in page
+    assert f"Nightly run {site_projects.NIGHT} left it at version 2.0.0 (written)." in page
+    assert "no longer in use" not in hostile.page("datasets/late.html")
 
 
 def test_the_search_index_has_every_table_and_column(hostile) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from warehouse.errors import VersionError
 from warehouse.findings import Finding, Severity
 from warehouse.project import Project
 from warehouse.site.file_names import file_stem
-from warehouse.stages import Nightly, StageName
+from warehouse.stages import Nightly, StageName, StageResult
 
 MOST_VERSIONS = 50
 """Of a dataset; the newest."""
@@ -37,8 +37,8 @@ class Told:
     nodes: Mapping[str, Node]
     declarations: Mapping[str, Declaration]
     """By the dataset's name."""
-    night: Nightly | None
-    """The newest nightly run that compared anything."""
+    nights: Sequence[Nightly]
+    """Nightly runs, newest first."""
     files: dict[str, Path]
     """Where each linked file lies, by its address in the site."""
 
@@ -67,7 +67,7 @@ def dataset_facts(told: Told, node: Node) -> DatasetFacts:
     newest = manifests[0] if manifests else None
     spec = newest.spec if newest is not None else declaration.draft if declaration is not None else None
     exposure = declaration.exposure if declaration is not None else None
-    findings, words, reports = _today(told, name)
+    findings, words, reports = _today(told, name, set(tags.values()))
     return DatasetFacts(
         node=node,
         owner=node.note or (newest.owner if newest is not None else "") or "",
@@ -80,7 +80,7 @@ def dataset_facts(told: Told, node: Node) -> DatasetFacts:
         columns=tuple(_columns(newest)) if newest is not None else (),
         versions=tuple(versions),
         older_count=max(0, len(numbers) - MOST_VERSIONS),
-        uses=tuple(_uses(told, node, tags, spec)),
+        uses=tuple(_uses(told, node, tags)),
         drift_today=findings,
         drift_today_words=words,
         reports=reports,
@@ -234,7 +234,7 @@ def _json(path: Path) -> Any:
         return {}
 
 
-def _uses(told: Told, node: Node, tags: Mapping[str, str], spec: DatasetSpec | None) -> Iterator[str]:
+def _uses(told: Told, node: Node, tags: Mapping[str, str]) -> Iterator[str]:
     for tag, number in tags.items():
         yield f"Version {number} is tagged {tag}."
     if node.note:
@@ -245,31 +245,33 @@ def _uses(told: Told, node: Node, tags: Mapping[str, str], spec: DatasetSpec | N
             what = "Dataset" if other.thing is Thing.DATASET else "Exposure"
             note = f" ({other.note})" if other.note else ""
             yield f"{what} {other.name}{note} uses the same model."
-    if spec is not None and told.night is not None:
-        for stage in told.night.stages:
-            if stage.name is StageName.EXPORT:
-                yield from _exported(stage.details, node.name, told.night.id)
+    for night, _, entry in _told_by_nights(told, node.name, StageName.EXPORT):
+        if entry.get("version"):
+            yield f"Nightly run {night.id} left it at version {entry['version']} ({entry.get('outcome', 'exported')})."
+            break
     yield NOT_RECORDED
 
 
-def _exported(details: Mapping[str, Any], name: str, run_id: str) -> Iterator[str]:
-    for entry in _mappings(details.get("datasets")):
-        if entry.get("dataset") == name and entry.get("version"):
-            yield f"Nightly run {run_id} left it at version {entry['version']} ({entry.get('outcome', 'exported')})."
-
-
-def _today(told: Told, name: str) -> tuple[tuple[Finding, ...], str, tuple[Link, ...]]:
-    """What the newest night found between the version in use and today's table."""
-    for stage in told.night.stages if told.night is not None else ():
-        if stage.name is not StageName.DRIFT:
-            continue
-        for entry in _mappings(stage.details.get("datasets")):
-            if entry.get("dataset") == name:
-                prefix = f"{name}: "
-                found = tuple(finding for finding in stage.findings if finding.subject.startswith(prefix))
-                links = tuple(_drift_report(told, entry))
-                return found, str(entry.get("message", "")).partition("\n")[0], links
+def _today(told: Told, name: str, in_use: Collection[str]) -> tuple[tuple[Finding, ...], str, tuple[Link, ...]]:
+    """What the newest night that compared it found between a version still in use and its day's table."""
+    for _, stage, entry in _told_by_nights(told, name, StageName.DRIFT):
+        if entry.get("version") not in in_use:
+            break
+        prefix = f"{name}: "
+        found = tuple(finding for finding in stage.findings if finding.subject.startswith(prefix))
+        return found, str(entry.get("message", "")).partition("\n")[0], tuple(_drift_report(told, entry))
     return (), "", ()
+
+
+def _told_by_nights(
+    told: Told, name: str, stage_name: StageName
+) -> Iterator[tuple[Nightly, StageResult, Mapping[str, Any]]]:
+    """What this stage of each night says of the dataset, the newest night first."""
+    for night in told.nights:
+        for stage in night.stages:
+            for entry in _mappings(stage.details.get("datasets")) if stage.name is stage_name else ():
+                if entry.get("dataset") == name:
+                    yield night, stage, entry
 
 
 def _drift_report(told: Told, entry: Mapping[str, Any]) -> Iterator[Link]:

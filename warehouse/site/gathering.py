@@ -76,7 +76,7 @@ def gather_facts(
         project=project,
         nodes=nodes,
         declarations=declarations,
-        night=history.night,
+        nights=history.nights,
         files=files,
     )
     found_tables = table_facts(known)

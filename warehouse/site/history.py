@@ -23,6 +23,8 @@ RUNS = 200
 BUILDS = 20
 """Of so many builds, the newest, the results of checks are told."""
 _TEST_STATES = {"pass": State.GOOD, "warn": State.WARN, "fail": State.BAD, "error": State.BAD}
+NIGHTS = 30
+"""In so many nights, the newest, is looked for what was found of a dataset last."""
 Key = tuple[str, ...]
 
 
@@ -52,8 +54,8 @@ class History:
     """By unique id, oldest first."""
     made: dict[str, tuple[str, float]] = field(default_factory=dict)
     """The build that made a table last of those up to the published one, and seconds; by unique id."""
-    night: Nightly | None = None
-    """The newest nightly run, also one that has not ended."""
+    nights: list[Nightly] = field(default_factory=list)
+    """The newest nightly runs, also one that has not ended."""
 
 
 def read_history(project: Project, *, night: Nightly | None = None) -> History:
@@ -75,7 +77,9 @@ def read_history(project: Project, *, night: Nightly | None = None) -> History:
             continue
         if night is not None and run_id == night.id:
             record = replace(record, status=night.status, seconds=night.seconds)
-        history.night = history.night or Nightly.from_record(record)
+        nightly = Nightly.from_record(record)
+        if nightly is not None and len(history.nights) < NIGHTS:
+            history.nights.append(nightly)
         history.runs.append(run_facts(record, is_published=run_id == published))
         if run_id == published:
             history.published = record

@@ -33,12 +33,14 @@ TYPES = {
 }
 _COMMON_POLICY = "form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
 PAGE_POLICY = f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; {_COMMON_POLICY}"
-REPORT_POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data:; "
-    f"font-src data:; {_COMMON_POLICY}; sandbox allow-scripts allow-popups"
+_ALONE = (
+    f"style-src 'unsafe-inline'; img-src data:; font-src data:; {_COMMON_POLICY}; sandbox allow-scripts allow-popups"
 )
-"""Reports hold their own scripts and styles, most with a policy of their own that names them; they stand alone: the
+REPORT_POLICY = f"default-src 'none'; script-src 'unsafe-inline'; {_ALONE}"
+"""Reports hold their own scripts and styles, ours with a policy of their own that names them; they stand alone: the
 sandbox gives each an origin of its own, which reads nothing of the site, and no request leaves the page."""
+DBT_POLICY = f"default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; {_ALONE}"
+"""dbt's page makes functions out of texts."""
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -48,7 +50,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cache-Control": "no-cache",
 }
-REPORTS = "reports/"
+_POLICIES = (("reports/dbt/", DBT_POLICY), ("reports/", REPORT_POLICY), ("", PAGE_POLICY))
 MOST_PATH = 2_000
 IDLE_SECONDS = 20.0
 
@@ -140,7 +142,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(HTTPStatus.NOT_FOUND, body, suffix, with_body=with_body)
             return
         tag = f'"{hashlib.blake2b(content, digest_size=16).hexdigest()}"'
-        policy = REPORT_POLICY if address.startswith(REPORTS) else PAGE_POLICY
+        policy = next(policy for folder, policy in _POLICIES if address.startswith(folder))
         asked = [given.strip().removeprefix("W/") for given in self.headers.get("If-None-Match", "").split(",")]
         status = HTTPStatus.NOT_MODIFIED if tag in asked or "*" in asked else HTTPStatus.OK
         suffix = PurePosixPath(address).suffix

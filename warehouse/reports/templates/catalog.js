@@ -82,7 +82,7 @@
     }));
     const words = !pages || missing > 0 ? "Still looking…" : found.length ? `${found.length} found` : "Nothing found";
     if (!found.length) list.append(element("p", words));
-    else if (found.length > shown.length) list.append(element("p", `${found.length - shown.length} more; say it more exactly`));
+    else if (found.length > shown.length) list.append(element("p", `${found.length - shown.length} more; say it more exactly`, { ariaHidden: "true" }));
     said.textContent = words;
     list.hidden = false;
     input.setAttribute("aria-expanded", "true");
@@ -137,5 +137,5 @@
   };
   addEventListener("hashchange", opened);
   opened();
-  document.querySelectorAll("details").forEach((part) => addEventListener("beforeprint", () => { if (part.classList.contains("version")) part.open = true; }));
+  addEventListener("beforeprint", () => document.querySelectorAll("details.version").forEach((part) => { part.open = true; }));
 })();
