@@ -48,8 +48,8 @@ torch: .venv/dev ## Install PyTorch and test loading into it
 	$(INSTALL) --editable '.[torch]'
 	$(BIN)/python -m pytest -q tests/datasets/test_torch_data.py
 
-compatibility: .venv-next/dev ## Run the tests of builds, validation and datasets on the newest DuckDB
-	.venv-next/bin/$(PYTEST) -q tests/test_builds.py tests/test_sql.py tests/validation tests/datasets tests/exports
+compatibility: .venv-next/duckdb ## Run the tests of builds, validation and datasets on the newest DuckDB
+	PYTHONPATH=$(CURDIR)/.venv-next $(BIN)/$(PYTEST) -q tests/test_builds.py tests/test_sql.py tests/validation tests/datasets tests/exports
 
 bench: .venv/dev .venv-peers/bench .venv-deepchecks/bench .venv-nannyml/bench ## Measure speed and memory against peers and floors, as ratios
 	$(BIN)/python benchmarks/run.py --peer-python .venv-peers/bin/python \
@@ -82,11 +82,10 @@ clean: ## Delete generated state, caches and .venv
 	$(INSTALL) --editable '.[dev,databases,files]'
 	@touch $@ .venv/core
 
-.venv-next/dev: pyproject.toml constraints.txt | .venv/bin/python
-	$(PYTHON) -m venv .venv-next
-	sed 's/^duckdb==.*/duckdb==$(NEXT_DUCKDB)/' constraints.txt > .venv-next/constraints.txt
-	.venv-next/bin/python -m pip install --quiet --disable-pip-version-check \
-		--constraint .venv-next/constraints.txt --editable '.[dev]'
+# The one package that differs, found before the one in .venv; the rest need not be installed again.
+.venv-next/duckdb: Makefile | .venv/dev
+	rm -rf .venv-next
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target .venv-next duckdb==$(NEXT_DUCKDB)
 	@touch $@
 
 .venv-peers/bench: pyproject.toml | .venv/bin/python
