@@ -78,7 +78,10 @@ def test_a_browser_shows_every_page_without_complaint_and_finds_what_is_searched
     assert outcome["wide"] == {}
     assert outcome["titles"] == []
     assert ["table", "orders", "tables/orders.html"] in outcome["found"]["orders"]
-    assert outcome["found"]["ONLY descr"][0][:2] == ["column", "gone"]
+    kind, name, target = outcome["found"]["ONLY descr"][0]
+    assert (kind, name) == ("column", "gone")
+    page, _, part = target.partition("#")
+    assert f'<tr id="{part}"><th scope="row"><bdi class="name">gone<' in hostile.page(page)
     assert outcome["found"]["prod"][0][0] == "dataset"
     assert any(name == site_projects.TABLES[2] for _, name, _ in outcome["found"]["script"])
     assert outcome["found"]["عربي"][0][0] == "table"

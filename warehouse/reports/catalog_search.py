@@ -21,7 +21,8 @@ def search_files(facts: CatalogFacts) -> Iterator[tuple[str, str]]:
     """Addresses and contents: one of pages, then some of columns.
 
     `assets/search.js` calls `catalogFound(pieces, pages)`, pages being `[kind, name, address, description]`; each
-    `assets/search-1.js` and so on calls `catalogColumns(columns)`, with `[name, place of its page, description]`.
+    `assets/search-1.js` and so on calls `catalogColumns(columns)`, with `[name, place of its page among them, number,
+    description]`; the column's row on that page is `c<number>`.
     """
     pages = list(_pages(facts))
     places = {page[2]: index for index, page in enumerate(pages)}
@@ -52,8 +53,8 @@ def _pages(facts: CatalogFacts) -> Iterator[list[str]]:
 
 def _columns(facts: CatalogFacts, places: dict[str, int]) -> Iterator[str]:
     for table in facts.tables:
-        for column in table.columns:
-            entry: list[str | int] = [visible(column.name), places[table.node.page]]
+        for number, column in enumerate(table.columns, 1):
+            entry: list[str | int] = [visible(column.name), places[table.node.page], number]
             if column.description:
                 entry.append(_short(column.description))
             yield _json(entry)

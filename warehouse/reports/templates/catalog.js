@@ -19,8 +19,8 @@
   };
   globalThis.catalogColumns = (found) => {
     missing -= 1;
-    for (const [name, place, about = ""] of found)
-      columns.push({ kind: "column", name, page: pages[place].page, about: about ? `${pages[place].name}: ${about}` : pages[place].name, key: plain(name), more: plain(`${pages[place].name} ${about}`) });
+    for (const [name, place, number, about = ""] of found)
+      columns.push({ kind: "column", name, page: pages[place].page, part: `#c${number}`, about: about ? `${pages[place].name}: ${about}` : pages[place].name, key: plain(name), more: plain(`${pages[place].name} ${about}`) });
     show();
   };
 
@@ -72,7 +72,7 @@
     const found = search(text);
     shown = found.slice(0, 30);
     list.replaceChildren(...shown.map((entry, index) => {
-      const option = element("a", "", { id: `found-${index}`, href: root + entry.page.split("/").map(encodeURIComponent).join("/"), tabIndex: -1 });
+      const option = element("a", "", { id: `found-${index}`, href: root + entry.page.split("/").map(encodeURIComponent).join("/") + (entry.part || ""), tabIndex: -1 });
       option.setAttribute("role", "option");
       const name = element("b");
       name.append(element("bdi", entry.name));
