@@ -79,7 +79,7 @@ def serve(
     project = Project.find(context.obj)
     server = open_server(output or default_output(project), host=host, port=port, on_request=console.print_note)
     if not is_loopback(host):
-        console.print_error(
+        console.print_note(
             f"warning: whoever reaches {host} can read everything in this site; there is no password\n"
             "  for this machine alone, leave out --host"
         )

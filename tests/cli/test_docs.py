@@ -70,7 +70,7 @@ def test_ctrl_c_ends_serving_cleanly_and_other_hosts_are_warned_of(in_project: F
         _, err = process.communicate(timeout=20)
 
     assert process.returncode == 0
-    assert "warning: whoever reaches 0.0.0.0 can read everything in this site" in err
+    assert err.startswith("warning: whoever reaches 0.0.0.0 can read everything in this site")
     assert '"GET /tables/examples.html HTTP/1.1" 200' in err
     assert err.rstrip().endswith("stopped")
     assert "Traceback" not in err

@@ -85,8 +85,10 @@ def read_history(project: Project, *, night: Nightly | None = None) -> History:
             history.published = record
         if record.command == "build" and builds_told < BUILDS:
             builds_told += bool(_tell(history, record, until=published))
-    for told in (*history.points.values(), *history.sizes.values()):
-        told.reverse()  # type: ignore[attr-defined]  # both are lists
+    for points in history.points.values():
+        points.reverse()
+    for sizes in history.sizes.values():
+        sizes.reverse()
     return history
 
 
