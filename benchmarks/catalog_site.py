@@ -59,7 +59,7 @@ def main() -> int:
     script.write_text(BUILD_SITE.format(root=str(root)))
     first = run_process(str(script))
     share_profiles(root, tables)
-    second = run_process(str(script), repeat=2)
+    second = run_process(str(script))
     site = (root / "var" / "site").resolve()
     script = root / "floor.py"
     records, folder = root / "var" / "warehouse" / "runs", root / "floor"

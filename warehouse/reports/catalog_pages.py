@@ -19,7 +19,7 @@ from warehouse.findings import Severity
 from warehouse.reports import catalog_charts as charts
 from warehouse.reports import lineage_chart
 from warehouse.reports.catalog_search import search_files
-from warehouse.reports.html import linked_page, template_text
+from warehouse.reports.html import linked_page, template_macro, template_text
 
 SECTIONS = (
     ("Home", "index.html"),
@@ -81,6 +81,8 @@ class _Site:
 
     def __init__(self, facts: CatalogFacts) -> None:
         self._facts = facts
+        self._node_link = template_macro("catalog_macros.html", "node_link")
+        self._links: dict[tuple[str, str], Any] = {}
         self.kin = lineage_chart.Kin(facts.nodes)
 
     def page(self, page: str, template: str, *, absolute: bool = False, **values: object) -> tuple[str, str]:
@@ -92,6 +94,7 @@ class _Site:
             facts=self._facts,
             page=page,
             root=root,
+            link_of=lambda node: self._link(node, root),
             sections=SECTIONS,
             section=next(
                 (name for name, first in SECTIONS if first.partition("/")[0].partition(".")[0] == section), ""
@@ -99,6 +102,13 @@ class _Site:
             looks=LOOKS,
             **values,
         )
+
+    def _link(self, node: Node, root: str) -> Any:
+        """The link to a node, which stands on the pages of all its relatives."""
+        known = self._links.get((node.id, root))
+        if known is None:
+            known = self._links[node.id, root] = self._node_link(node, root)
+        return known
 
 
 def _home(facts: CatalogFacts) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -177,6 +177,12 @@ def linked_page(template: str, **values: object) -> str:
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'none'; base-uri 'none'"
     )
     return _squeezed(_environment().get_template(template).render(policy=policy, **values))
+
+
+def template_macro(template: str, name: str) -> Callable[..., Any]:
+    """A macro of a template, for what is the same on many pages."""
+    found: Callable[..., Any] = getattr(_environment().get_template(template).module, name)
+    return found
 
 
 def template_text(*names: str) -> str:
