@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from warehouse.project import Project
 from .. import console
 
 if TYPE_CHECKING:
+    from warehouse.checks.diagnosis.curve_result import LearningCurve
     from warehouse.checks.diagnosis.result import Diagnosis
 
 
@@ -22,12 +24,19 @@ def diagnose(
     context: typer.Context,
     reference: Annotated[str, typer.Argument(help="A dataset, late_arrivals, or one version, late_arrivals@1.0.0.")],
     predictions: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="Files (Parquet, CSV, JSON lines, Arrow) or a table of the published build: the dataset's key, and "
             "prediction, probability or probability_<class>, score, loss.",
         ),
-    ],
+    ] = None,
+    curve: Annotated[
+        str | None,
+        typer.Option(
+            help="Files or a table with errors of models trained on nested shares of train: fraction or rows, split, "
+            "error, and repeat, n; tells what more rows would give. Needs no --predictions.",
+        ),
+    ] = None,
     human: Annotated[
         float | None, typer.Option(help="How people do, in the same metric: 0.05 is an error rate of 5 %.")
     ] = None,
@@ -62,8 +71,11 @@ def diagnose(
     """Tell from a model's predictions where its errors come from, and what to do next.
 
     Example: warehouse diagnose late_arrivals --predictions predictions.parquet --human 0.05
+
+    What more rows would give: warehouse diagnose late_arrivals --curve errors.csv
     """
     from warehouse.checks.diagnosis.diagnose import Question, diagnose_version
+    from warehouse.checks.diagnosis.learning_curve import CurveQuestion, read_learning_curve, usual_curve_metric
     from warehouse.checks.diagnosis.result import MetricName, Task
     from warehouse.datasets.named_rows import confine_to_rows, find_rows, rows_of_version
     from warehouse.datasets.versions import find_version_or_folder
@@ -81,28 +93,57 @@ def diagnose(
         difference=detect,
         quantile=quantile,
     )
+    if predictions is None and curve is None:
+        raise PredictionError(
+            "nothing to diagnose: give --predictions, a model's predictions of the version's rows, or --curve, errors "
+            "of models trained on shares of train"
+            "\n  for example: warehouse diagnose late_arrivals --predictions predictions.parquet"
+        )
+    for problem in question.problems():
+        raise PredictionError(problem)
     project = Project.find(context.obj)
     version = find_version_or_folder(project, reference)
-    rows = find_rows(project, predictions)
+    rows = find_rows(project, predictions) if predictions is not None else None
+    errors = find_rows(project, curve) if curve is not None else None
+    given = [each for each in (rows, errors) if each is not None]
     settings = project.settings
+    result: Diagnosis | None = None
+    learned: LearningCurve | None = None
     with connect(
-        rows.build.database_path if rows.build else None,
+        next((each.build.database_path for each in given if each.build), None),
         memory_limit=settings.memory_limit,
         threads=settings.threads,
         # Two processes that share a folder for what does not fit into memory overwrite each other's files.
         temporary_path=project.temporary_path / f"diagnosis-{uuid4().hex}",
     ) as connection:
-        confine_to_rows(connection, rows_of_version(version), rows)
-        result = diagnose_version(LocalEngine(connection), version, rows.relation, question)
-    path = version.reports_path / "diagnosis.json"
-    write_file(path, diagnosis_json(result))
+        confine_to_rows(connection, rows_of_version(version), *given)
+        engine = LocalEngine(connection)
+        if rows is not None:
+            result = diagnose_version(engine, version, rows.relation, question)
+        if errors is not None:
+            asked = CurveQuestion(
+                metric=result.metric if result else question.metric or usual_curve_metric(version),
+                human=human,
+                difference=detect,
+            )
+            learned = read_learning_curve(engine, version, errors.relation, asked)
+    if result is not None:
+        result = replace(result, curve=learned)
+    found = result or learned
+    assert found is not None
+    path = version.reports_path / ("diagnosis.json" if result else "learning_curve.json")
+    write_file(path, diagnosis_json(found))
     if as_json:
-        console.print_json(diagnosis_document(result))
+        console.print_json(diagnosis_document(found))
     else:
-        _print(result)
+        if result is not None:
+            _print(result)
+        if learned is not None:
+            _print_curve(learned)
         console.print_line(f"report: {project.relative(path)}")
     order = list(Severity)
-    if any(order.index(finding.severity) <= order.index(fail_on) for finding in result.findings):
+    findings = result.findings if result else ()
+    if any(order.index(finding.severity) <= order.index(fail_on) for finding in findings):
         raise typer.Exit(1)
 
 
@@ -145,3 +186,20 @@ def _print(result: Diagnosis) -> None:
             console.print_finding(finding)
     for reason in result.not_judged:
         console.print_line(f"not judged: {reason}")
+
+
+def _print_curve(result: LearningCurve) -> None:
+    from warehouse.reports.diagnosis_curve_text import (
+        CURVE_RIGHT,
+        curve_headers,
+        curve_lines,
+        curve_opening,
+        curve_rows,
+    )
+
+    console.print_line(curve_opening(result))
+    rows = curve_rows(result)
+    if rows:
+        console.print_table(curve_headers(result), rows, right=CURVE_RIGHT)
+    for line in curve_lines(result):
+        console.print_line(line)

@@ -74,6 +74,8 @@ def test_json_is_the_report(reports: Path, run: Callable[..., Any]) -> None:
         (("--predictions", "predictions.csv", "--column", "prediction"), "--column must be ROLE=NAME"),
         (("--predictions", "predictions.csv", "--metric", "acc"), "--metric must be one of error_rate, log_loss"),
         (("--predictions", "predictions.csv", "--human", "8"), "--human must be a share from 0 to 1"),
+        ((), "give --predictions, a model's predictions of the version's rows, or --curve"),
+        (("--curve", "predictions.csv"), "there is neither a column 'fraction' nor 'rows'; "),
     ],
 )
 def test_what_cannot_be_done_is_said_and_nothing_is_written(
@@ -91,3 +93,22 @@ def test_a_table_of_the_build_can_hold_predictions(reports: Path, run: Callable[
 
     assert outcome.code == 0, outcome.err
     assert "0%" in outcome.out
+
+
+def test_a_learning_curve_needs_no_predictions(reports: Path, run: Callable[..., Any]) -> None:
+    lines = [f"{share},dev,{0.06 + 0.04 * share**-0.5:.6f}" for share in (0.1, 0.2, 0.4, 0.7, 1)]
+    Path("errors.csv").write_text("\n".join(["fraction,split,error", *lines]))
+
+    outcome = run("diagnose", "late", "--curve", "errors.csv", "--human", "0.02")
+
+    assert outcome.code == 0, outcome.err
+    assert "ten times 7.3% (7.3% to 7.3%); now it is 10.0% (10.0% to 10.0%)." in outcome.out
+    assert "More rows like these help: ten times as many take off 2.7 points (2.7 to 2.7)." in outcome.out
+    assert "No number of rows like these would bring it to the level of people (2.0%)" in outcome.out
+    document = json.loads((reports / "learning_curve.json").read_text())
+    assert document["format"] == "ml-warehouse learning curve"
+    assert document["splits"][0]["fit"]["answer"] == "helps"
+
+    outcome = run("diagnose", "late", "--predictions", "predictions.parquet", "--curve", "errors.csv", "--json")
+    assert outcome.code == 0, outcome.err
+    assert json.loads(outcome.out)["curve"]["target"] == "dev"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from warehouse.checks.diagnosis.curve_result import LearningCurve
 from warehouse.checks.diagnosis.slice_result import SliceReport, TagReport
 from warehouse.findings import Finding
 from warehouse.statistics.estimates import Estimate
@@ -235,6 +236,8 @@ class Diagnosis:
     """Where it errs more than elsewhere; None when that was not asked, or could not be told."""
     tags: TagReport | None = None
     """What people saw in its errors; None without a sheet of tags."""
+    curve: LearningCurve | None = None
+    """What more rows would give; None when no errors of other models were given."""
     summary: tuple[str, ...] = ()
     """What it comes down to, in sentences."""
     not_judged: tuple[str, ...] = ()
