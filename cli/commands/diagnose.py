@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
@@ -18,6 +19,8 @@ from .. import console
 if TYPE_CHECKING:
     from warehouse.checks.diagnosis.curve_result import LearningCurve
     from warehouse.checks.diagnosis.result import Diagnosis
+    from warehouse.checks.diagnosis.slice_result import SliceReport, TagReport
+    from warehouse.checks.diagnosis.slices import SliceQuestion
 
 
 def diagnose(
@@ -63,6 +66,19 @@ def diagnose(
         str | None, typer.Option(help="Of two classes the one that probability is of; default: the later one, true, 1.")
     ] = None,
     quantile: Annotated[float | None, typer.Option(help="The quantile that was predicted; adds pinball loss.")] = None,
+    slices: Annotated[
+        str | None,
+        typer.Option(
+            help="The split to look for slices with more errors in; none: look in none; default: dev, verified on test."
+        ),
+    ] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(help="Write a sample of errors to look at, of all and of each slice, to this new CSV file."),
+    ] = None,
+    tags: Annotated[
+        Path | None, typer.Option(help="Read such a sheet whose column tag was filled in, and add up what it says.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     fail_on: Annotated[
         Severity, typer.Option(help="Exit with 1 when a finding is at least this severe.")
@@ -75,12 +91,14 @@ def diagnose(
     What more rows would give: warehouse diagnose late_arrivals --curve errors.csv
     """
     from warehouse.checks.diagnosis.diagnose import Question, diagnose_version
+    from warehouse.checks.diagnosis.error_sheet import read_tags, sheet_rows
     from warehouse.checks.diagnosis.learning_curve import CurveQuestion, read_learning_curve, usual_curve_metric
     from warehouse.checks.diagnosis.result import MetricName, Task
     from warehouse.datasets.named_rows import confine_to_rows, find_rows, rows_of_version
     from warehouse.datasets.versions import find_version_or_folder
     from warehouse.engine.local import LocalEngine
     from warehouse.reports.diagnosis_json import diagnosis_document, diagnosis_json
+    from warehouse.reports.error_sheet import error_sheet
     from warehouse.storage import connect, write_file
 
     question = Question(
@@ -92,12 +110,18 @@ def diagnose(
         human_rows=human_rows,
         difference=detect,
         quantile=quantile,
+        slices=_slices(slices, sheet, tags),
+        tags=read_tags(tags) if tags is not None else None,
     )
     if predictions is None and curve is None:
         raise PredictionError(
             "nothing to diagnose: give --predictions, a model's predictions of the version's rows, or --curve, errors "
             "of models trained on shares of train"
             "\n  for example: warehouse diagnose late_arrivals --predictions predictions.parquet"
+        )
+    if predictions is None and (sheet is not None or tags is not None):
+        raise PredictionError(
+            f"--{'sheet' if sheet is not None else 'tags'} is about errors, and there are no --predictions"
         )
     for problem in question.problems():
         raise PredictionError(problem)
@@ -120,6 +144,11 @@ def diagnose(
         engine = LocalEngine(connection)
         if rows is not None:
             result = diagnose_version(engine, version, rows.relation, question)
+            if sheet is not None:
+                if result.slices is None:
+                    raise PredictionError(f"{sheet} was not written: {'; '.join(result.not_judged)}")
+                split = version.split(result.slices.split)
+                write_file(sheet, error_sheet(*sheet_rows(engine, split, version.manifest.spec.key, result.slices)))
         if errors is not None:
             asked = CurveQuestion(
                 metric=result.metric if result else question.metric or usual_curve_metric(version),
@@ -140,6 +169,8 @@ def diagnose(
             _print(result)
         if learned is not None:
             _print_curve(learned)
+        if sheet is not None:
+            console.print_line(f"sheet: {sheet}; fill its column tag, then: warehouse diagnose ... --tags {sheet}")
         console.print_line(f"report: {project.relative(path)}")
     order = list(Severity)
     findings = result.findings if result else ()
@@ -155,6 +186,27 @@ def _columns(given: Sequence[str]) -> dict[str, str]:
             raise PredictionError(f"--column must be ROLE=NAME, for example prediction=y_hat, not {text!r}")
         columns[role] = name
     return columns
+
+
+def _slices(split: str | None, sheet: Path | None, tags: Path | None) -> SliceQuestion | None:
+    from warehouse.checks.diagnosis.slices import SliceQuestion
+    from warehouse.datasets.spec import SPLITS
+
+    if sheet is not None and sheet.suffix.lower() != ".csv":
+        raise PredictionError(f"--sheet writes CSV, and {str(sheet)!r} does not end with .csv")
+    if sheet is not None and sheet.exists():
+        raise PredictionError(
+            f"{sheet} is there already and may have somebody's tags\n  name another file, or delete it first"
+        )
+    if sheet is not None and not sheet.absolute().parent.is_dir():
+        raise PredictionError(f"--sheet {str(sheet)!r}: there is no folder {str(sheet.parent)!r}")
+    if split is not None:
+        _word("--slices", split, [*SPLITS, "none"])
+    if split != "none":
+        return SliceQuestion(split=split, with_samples=sheet is not None or tags is not None)
+    if sheet is not None or tags is not None:
+        raise PredictionError(f"--{'sheet' if sheet else 'tags'} needs slices, and --slices is none")
+    return None
 
 
 def _word(option: str, text: str, known: Sequence[str]) -> str:
@@ -181,6 +233,8 @@ def _print(result: Diagnosis) -> None:
     for line in advice_lines(result):
         console.print_line(line)
     console.print_table(metric_headers(result), metric_rows(result))
+    if result.slices is not None:
+        _print_slices(result.slices, result.tags)
     for finding in result.findings:
         if finding.check.endswith("_predictions"):
             console.print_finding(finding)
@@ -203,3 +257,23 @@ def _print_curve(result: LearningCurve) -> None:
         console.print_table(curve_headers(result), rows, right=CURVE_RIGHT)
     for line in curve_lines(result):
         console.print_line(line)
+
+
+def _print_slices(report: SliceReport, tags: TagReport | None) -> None:
+    from warehouse.reports.diagnosis_slices_text import (
+        SLICE_HEADERS,
+        SLICE_RIGHT,
+        TAG_HEADERS,
+        TAG_RIGHT,
+        slice_rows,
+        slices_title,
+        tally_rows,
+        tally_title,
+    )
+
+    if report.slices:
+        console.print_line(slices_title(report))
+        console.print_table(SLICE_HEADERS, slice_rows(report), right=SLICE_RIGHT)
+    for tally in tags.tallies if tags is not None else ():
+        console.print_line(tally_title(tally))
+        console.print_table(TAG_HEADERS, tally_rows(report, tally), right=TAG_RIGHT)

@@ -76,6 +76,15 @@ def test_json_is_the_report(reports: Path, run: Callable[..., Any]) -> None:
         (("--predictions", "predictions.csv", "--human", "8"), "--human must be a share from 0 to 1"),
         ((), "give --predictions, a model's predictions of the version's rows, or --curve"),
         (("--curve", "predictions.csv"), "there is neither a column 'fraction' nor 'rows'; "),
+        (
+            ("--predictions", "predictions.csv", "--slices", "tset"),
+            "--slices must be one of train, train_dev, dev, test",
+        ),
+        (("--predictions", "predictions.csv", "--slices", "none", "--sheet", "s.csv"), "--sheet needs slices"),
+        (("--predictions", "predictions.csv", "--sheet", "predictions.csv"), "predictions.csv is there already"),
+        (("--predictions", "predictions.csv", "--sheet", "s.xlsx"), "--sheet writes CSV, and 's.xlsx' does not end"),
+        (("--predictions", "predictions.csv", "--tags", "no.csv"), "no.csv cannot be read"),
+        (("--predictions", "predictions.csv", "--tags", "predictions.csv"), "has no column 'row' and no column 'tag'"),
     ],
 )
 def test_what_cannot_be_done_is_said_and_nothing_is_written(
@@ -112,3 +121,22 @@ def test_a_learning_curve_needs_no_predictions(reports: Path, run: Callable[...,
     outcome = run("diagnose", "late", "--predictions", "predictions.parquet", "--curve", "errors.csv", "--json")
     assert outcome.code == 0, outcome.err
     assert json.loads(outcome.out)["curve"]["target"] == "dev"
+
+
+def test_errors_are_sampled_into_a_sheet_and_its_tags_are_tallied(reports: Path, run: Callable[..., Any]) -> None:
+    outcome = run("diagnose", "late", "--predictions", "predictions.parquet", "--sheet", "errors.csv")
+
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.splitlines()[-2].startswith("sheet: errors.csv; fill its column tag")
+    sheet = Path("errors.csv")
+    first, *rest = sheet.read_text(encoding="utf-8-sig").splitlines()
+    assert first == "tag,note,row,slices,label,prediction,probability,loss,id,happened_at,is_late"
+    tagged = [f"fog{line}" if place % 2 else f"night{line}" for place, line in enumerate(rest[:10])]
+    sheet.write_text("\n".join([first, *tagged, *rest[10:]]), encoding="utf-8")
+
+    outcome = run("diagnose", "late", "--predictions", "predictions.parquet", "--tags", "errors.csv")
+
+    assert outcome.code == 0, outcome.err
+    assert "tags of all errors of dev: 10 of 100 sampled errors" in outcome.out
+    tags = json.loads((reports / "diagnosis.json").read_text())["tags"]
+    assert [(each["tag"], each["row_count"]) for each in tags["tallies"][0]["tags"]] == [("fog", 5), ("night", 5)]

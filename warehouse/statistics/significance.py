@@ -84,3 +84,16 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
         smallest = min(smallest, p_values[index] * count / rank)
         adjusted[index] = smallest
     return adjusted
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values in the same order: the chance of any false one among those at most q is at most q.
+
+    Source: Holm (1979); holds however they depend on each other.
+    """
+    adjusted = [1.0] * len(p_values)
+    largest = 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, p_values[index] * (len(p_values) - rank)))
+        adjusted[index] = largest
+    return adjusted

@@ -30,6 +30,9 @@ from warehouse.checks.diagnosis.result import (
     SplitErrors,
     Task,
 )
+from warehouse.checks.diagnosis.slice_result import SliceReport, TagReport
+from warehouse.checks.diagnosis.slice_samples import TagSheet, tag_report
+from warehouse.checks.diagnosis.slices import SliceQuestion, read_slices
 from warehouse.checks.diagnosis.target import find_target
 from warehouse.checks.diagnosis.words import judge, summary
 from warehouse.datasets.spec import SPLITS, DatasetSpec
@@ -59,6 +62,10 @@ class Question:
     """The least difference that one wants to see; None: a tenth of the last split's error."""
     quantile: float | None = None
     """The quantile that was predicted, for pinball loss."""
+    slices: SliceQuestion | None = None
+    """Where to look for slices with more errors; None: nowhere."""
+    tags: TagSheet | None = None
+    """What people say of sampled errors; needs slices."""
 
     def problems(self) -> Iterator[str]:
         """What is wrong with it by itself."""
@@ -127,10 +134,30 @@ def diagnose(
     try:
         rows, coverage = join_predictions(engine, splits, predicted, target, clusters)
         errors = measure(engine, rows, quantile=question.quantile)
+        slices: SliceReport | str | None = None
+        if question.slices is not None:
+            slices = read_slices(
+                engine,
+                rows,
+                splits,
+                spec,
+                types,
+                coverage,
+                question.slices,
+                metric=question.metric,
+                quantile=question.quantile,
+            )
     finally:
         drop_joined(engine)
     result = _judged(rows, coverage, errors, spec, question, subject=subject or spec.name, name=predictions.name)
-    result = replace(result, not_judged=tuple(_not_judged(result, spec, types, rows)))
+    result = replace(
+        result,
+        slices=slices if isinstance(slices, SliceReport) else None,
+        tags=_tags(slices, question),
+        not_judged=tuple(_not_judged(result, spec, types, rows)),
+    )
+    if isinstance(slices, str):
+        result = replace(result, not_judged=(*result.not_judged, f"slices: {slices}"))
     return replace(result, summary=summary(result), findings=judge(result))
 
 
@@ -186,6 +213,14 @@ def _judged(
         advice=advice_for(largest.causes) if largest else (),
         sizes=required_sizes(levels, wanted),
     )
+
+
+def _tags(slices: SliceReport | str | None, question: Question) -> TagReport | None:
+    if question.tags is None:
+        return None
+    if not isinstance(slices, SliceReport):
+        raise PredictionError(f"{question.tags.source}: there are no slices to tally tags for: {slices}")
+    return tag_report(slices, question.tags)
 
 
 def _check_metric(metric: MetricName, errors: tuple[SplitErrors, ...], question: Question) -> None:

@@ -98,11 +98,31 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SampledError:
+    """A row that was predicted wrong, or badly, for people to look at."""
+
+    row: str
+    """Tells it from others; the same in every sheet of this version."""
+    slices: tuple[int, ...]
+    """Places, from 0, of the listed slices that it is in."""
+    sampled_of: tuple[int, ...]
+    """The slices whose sample it belongs to, -1 for all errors'."""
+    label: str | None
+    prediction: str | None
+    probability: float | None
+    """Of the positive class of two, otherwise of the class that was predicted; None without any."""
+    loss: float
+    """In the report's metric."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SliceReport:
     """Where a model errs more than elsewhere."""
 
     metric: MetricName
     """What errors are measured in: the diagnosis' own, or the task's usual one where that is no mean over rows."""
+    split: str
+    """Where slices were looked for, all of it or half of it."""
     found_on: str
     """`dev`, or `half of dev`."""
     found_row_count: int
@@ -118,7 +138,11 @@ class SliceReport:
     worse_count: int
     """Those that are worse, after correction."""
     overlapping_count: int
-    """Of these, how many are not listed because slices that are hold most of their errors already."""
+    """Of these, how many are not listed by themselves.
+
+    Bins that lie side by side are one slice; and one is left out when most of its excess is in others, when it is just
+    where two others meet, or when 20 are there.
+    """
     slices: tuple[Slice, ...]
     """Confirmed ones first, then by what fixing them would remove; 20 at most."""
     listed_row_share: float
@@ -126,6 +150,8 @@ class SliceReport:
     listed_error_share: float
     features: tuple[SliceFeature, ...]
     left_out: tuple[LeftOut, ...]
+    samples: tuple[SampledError, ...] = ()
+    """When a sheet is asked for: of all errors 100, of each slice 20, chosen by a hash in proportion to their loss."""
 
     @property
     def confirmed(self) -> tuple[Slice, ...]:

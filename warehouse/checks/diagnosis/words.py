@@ -15,6 +15,7 @@ from warehouse.checks.diagnosis.result import (
     MetricName,
     RequiredSize,
 )
+from warehouse.checks.diagnosis.slice_words import slice_findings, slice_sentences, tag_sentences
 from warehouse.checks.drift.words import count_text, number_text, share_text
 from warehouse.findings import Finding, Severity
 from warehouse.statistics.estimates import Estimate
@@ -119,6 +120,10 @@ def _sentences(result: Diagnosis) -> Iterator[str]:
     absent = [causes_text(gap.causes) for gap in result.gaps if gap.answer is Answer.ABSENT]
     if absent:
         yield f"Less than {wanted}, if any: {'; '.join(absent)}."
+    if result.slices is not None:
+        yield from slice_sentences(result.slices)
+    if result.tags is not None:
+        yield from tag_sentences(result.tags)
     if not any(level.name == HUMAN for level in result.levels):
         yield ("How well people do is not known, so avoidable bias is not either: measure it, and give --human.")
     for size in result.sizes:
@@ -178,6 +183,8 @@ def coverage_findings(coverage: Coverage, subject: str) -> Iterator[Finding]:
 def judge(result: Diagnosis) -> tuple[Finding, ...]:
     """The findings, most severe first."""
     findings = [*coverage_findings(result.coverage, result.subject), *_gap_findings(result)]
+    if result.slices is not None:
+        findings += slice_findings(result.slices)
     order = list(Severity)
     return tuple(sorted(findings, key=lambda finding: order.index(finding.severity)))
 
