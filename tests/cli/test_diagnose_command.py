@@ -53,8 +53,7 @@ def test_the_mismatch_is_told_and_kept(reports: Path, run: Callable[..., Any], s
     assert outcome.code == 0, outcome.err
     assert "The largest gap is data mismatch, from train_dev to dev: " in outcome.out
     assert "against data mismatch:" in outcome.out
-    assert outcome.out.splitlines()[-1] == "report: var/datasets/late/1.0.0/reports/diagnosis.html"
-    assert '<p class="verdict">The largest gap is data mismatch' in (reports / "diagnosis.html").read_text()
+    assert outcome.out.splitlines()[-1] == "report: var/datasets/late/1.0.0/reports/diagnosis.json"
     document = json.loads((reports / "diagnosis.json").read_text())
     assert document["format"] == "ml-warehouse diagnosis"
     assert document["largest"]["causes"] == ["data_mismatch"]
@@ -68,24 +67,8 @@ def test_json_is_the_report(reports: Path, run: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("suffix", "start"), [("html", "<!doctype html>"), ("json", "{"), ("md", "### Diagnosis of `late@1.0.0`")]
-)
-def test_the_report_goes_where_it_is_wanted_and_nowhere_else(
-    reports: Path, run: Callable[..., Any], suffix: str, start: str
-) -> None:
-    path = reports.parents[4] / f"report.{suffix}"
-    outcome = run("diagnose", "late", "--predictions", "predictions.parquet", "--report", str(path), "--markdown")
-
-    assert outcome.code == 0, outcome.err
-    assert outcome.out.startswith("### Diagnosis of `late@1.0.0`")
-    assert path.read_text().lstrip().startswith(start)
-    assert not list(reports.glob("diagnosis*"))
-
-
-@pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--predictions", "predictions.csv", "--report", "x.pdf"), "--report must end in .html, .json, .md, not"),
         (("--predictions", "prediction.csv"), "no file matches 'prediction.csv'; did you mean 'predictions.csv'?"),
         (("--predictions", "examples", "--column", "prediction=is_lat"), "did you mean 'is_late'?"),
         (("--predictions", "predictions.csv", "--column", "prediction"), "--column must be ROLE=NAME"),
@@ -157,3 +140,24 @@ def test_errors_are_sampled_into_a_sheet_and_its_tags_are_tallied(reports: Path,
     assert "tags of all errors of dev: 10 of 100 sampled errors" in outcome.out
     tags = json.loads((reports / "diagnosis.json").read_text())["tags"]
     assert [(each["tag"], each["row_count"]) for each in tags["tallies"][0]["tags"]] == [("fog", 5), ("night", 5)]
+
+
+def test_two_models_are_compared(reports: Path, run: Callable[..., Any]) -> None:
+    outcome = run(
+        *("diagnose", "late", "--predictions", "predictions.csv", "--against", "examples", "--slices", "none"),
+        *("--column", "prediction=is_late", "--fail-on", "warning"),
+    )
+    assert outcome.code == 1
+    assert "predictions.csv is worse than examples in test: " in outcome.out, outcome.out
+    document = json.loads((reports / "diagnosis.json").read_text())["comparison"]
+    assert document["splits"][-1]["answer"] == "worse"
+    assert document["splits"][-1]["metrics"][0]["against"] == 0
+
+    outcome = run("diagnose", "late", "--predictions", "predictions.csv", "--against", "predictions.parquet")
+    assert outcome.code == 0, outcome.err
+    assert "predictions.csv and predictions.parquet are alike in test: " in outcome.out
+    assert "0 won, 0 lost, " in outcome.out
+
+    outcome = run("diagnose", "late", "--against", "predictions.csv", "--curve", "predictions.csv")
+    assert outcome.code == 2
+    assert "--against is what --predictions are compared with" in outcome.err

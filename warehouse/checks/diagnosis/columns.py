@@ -37,6 +37,14 @@ class PredictionColumns:
         return self.probability is not None or bool(self.class_probabilities)
 
 
+def given_for(given: Mapping[str, str], names: Sequence[str], *, other: Sequence[str]) -> dict[str, str]:
+    """Columns by role that are meant for one of two models' predictions: all but those that only the other has."""
+    own, others = ({name.casefold() for name in each} for each in (names, other))
+    return {
+        role: column for role, column in given.items() if column.casefold() in own or column.casefold() not in others
+    }
+
+
 def find_columns(
     names: Sequence[str], *, key: Sequence[str], given: Mapping[str, str], predictions: str
 ) -> PredictionColumns:

@@ -11,7 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from warehouse.checks.diagnosis.advice import advice_for
-from warehouse.checks.diagnosis.columns import OF_CLASS, PROBABILITY, find_columns
+from warehouse.checks.diagnosis.columns import OF_CLASS, PROBABILITY, find_columns, given_for
+from warehouse.checks.diagnosis.comparing import compare
+from warehouse.checks.diagnosis.comparison_result import Comparison
+from warehouse.checks.diagnosis.comparison_words import comparison_findings
 from warehouse.checks.diagnosis.gaps import (
     find_gaps,
     find_levels,
@@ -66,6 +69,8 @@ class Question:
     """Where to look for slices with more errors; None: nowhere."""
     tags: TagSheet | None = None
     """What people say of sampled errors; needs slices."""
+    against: Relation | None = None
+    """Another model's predictions, to compare with."""
 
     def problems(self) -> Iterator[str]:
         """What is wrong with it by itself."""
@@ -116,7 +121,13 @@ def diagnose(
             f"the version does not hold its key {', '.join(lost)}, so nothing can be joined to it"
             "\n  export the dataset with its key"
         )
-    columns = find_columns(list(prediction_types), key=spec.key, given=question.columns, predictions=predictions.name)
+    other_names = [column.name for column in engine.columns(question.against)] if question.against is not None else []
+    columns = find_columns(
+        list(prediction_types),
+        key=spec.key,
+        given=given_for(question.columns, list(prediction_types), other=other_names),
+        predictions=predictions.name,
+    )
     target = find_target(
         engine,
         splits,
@@ -147,6 +158,23 @@ def diagnose(
                 metric=question.metric,
                 quantile=question.quantile,
             )
+        comparison: Comparison | None = None
+        if question.against is not None:
+            comparison = compare(
+                engine,
+                rows,
+                splits,
+                spec,
+                types,
+                coverage,
+                question.against,
+                predictions=predictions.name,
+                columns=given_for(question.columns, other_names, other=list(prediction_types)),
+                metric=question.metric,
+                quantile=question.quantile,
+                difference=question.difference,
+                with_slices=question.slices is not None,
+            )
     finally:
         drop_joined(engine)
     result = _judged(rows, coverage, errors, spec, question, subject=subject or spec.name, name=predictions.name)
@@ -154,11 +182,13 @@ def diagnose(
         result,
         slices=slices if isinstance(slices, SliceReport) else None,
         tags=_tags(slices, question),
+        comparison=comparison,
         not_judged=tuple(_not_judged(result, spec, types, rows)),
     )
     if isinstance(slices, str):
         result = replace(result, not_judged=(*result.not_judged, f"slices: {slices}"))
-    return replace(result, summary=summary(result), findings=judge(result))
+    more = comparison_findings(comparison) if comparison is not None else ()
+    return replace(result, summary=summary(result), findings=judge(result, more))
 
 
 def diagnose_version(

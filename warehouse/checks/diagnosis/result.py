@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from warehouse.checks.diagnosis.comparison_result import Comparison
 from warehouse.checks.diagnosis.curve_result import LearningCurve
 from warehouse.checks.diagnosis.slice_result import SliceReport, TagReport
 from warehouse.findings import Finding
@@ -238,6 +239,8 @@ class Diagnosis:
     """What people saw in its errors; None without a sheet of tags."""
     curve: LearningCurve | None = None
     """What more rows would give; None when no errors of other models were given."""
+    comparison: Comparison | None = None
+    """How it does against another model; None when no other predictions were given."""
     summary: tuple[str, ...] = ()
     """What it comes down to, in sentences."""
     not_judged: tuple[str, ...] = ()

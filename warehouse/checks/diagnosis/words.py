@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from warehouse.checks.diagnosis.result import (
     HUMAN,
@@ -180,9 +180,9 @@ def coverage_findings(coverage: Coverage, subject: str) -> Iterator[Finding]:
         )
 
 
-def judge(result: Diagnosis) -> tuple[Finding, ...]:
-    """The findings, most severe first."""
-    findings = [*coverage_findings(result.coverage, result.subject), *_gap_findings(result)]
+def judge(result: Diagnosis, more: Iterable[Finding] = ()) -> tuple[Finding, ...]:
+    """The findings and these, most severe first."""
+    findings = [*coverage_findings(result.coverage, result.subject), *_gap_findings(result), *more]
     if result.slices is not None:
         findings += slice_findings(result.slices)
     order = list(Severity)
