@@ -181,6 +181,16 @@ def test_every_import_is_declared() -> None:
             assert names.get(first, first).lower() in declared, f"{path}:{line} {first} is not in pyproject.toml"
 
 
+def test_every_package_travels_in_the_wheel() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    packages = {".".join(path.parent.relative_to(ROOT).parts) for path in ROOT.glob("warehouse/**/__init__.py")}
+    packages |= {
+        f"warehouse.{'.'.join(path.parent.relative_to(ROOT).parts)}" for path in ROOT.glob("cli/**/__init__.py")
+    }
+
+    assert packages == set(settings["packages"]) - {"warehouse.template_files"}
+
+
 def test_help_loads_nothing_heavy() -> None:
     script = (
         "import sys\nsys.argv = ['warehouse', '--help']\nfrom warehouse.cli.app import main\n"

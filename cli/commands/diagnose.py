@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -85,6 +85,14 @@ def diagnose(
         Path | None, typer.Option(help="Read such a sheet whose column tag was filled in, and add up what it says.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the result as Markdown.")] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the report here alone: .html, .json or .md; default: diagnosis.html and .json of the version.",
+            dir_okay=False,
+        ),
+    ] = None,
     fail_on: Annotated[
         Severity, typer.Option(help="Exit with 1 when a finding is at least this severe.")
     ] = Severity.CRITICAL,
@@ -104,10 +112,11 @@ def diagnose(
     from warehouse.datasets.named_rows import confine_to_rows, find_rows, rows_of_version
     from warehouse.datasets.versions import find_version_or_folder
     from warehouse.engine.local import LocalEngine
-    from warehouse.reports.diagnosis_json import diagnosis_document, diagnosis_json
     from warehouse.reports.error_sheet import error_sheet
     from warehouse.storage import connect, write_file
 
+    if report is not None and report.suffix not in _WRITERS:
+        raise PredictionError(f"--report must end in {', '.join(_WRITERS)}, not {report.name!r}")
     question = Question(
         columns=_columns(column or ()),
         task=Task(_word("--task", task, list(Task))) if task else None,
@@ -130,6 +139,8 @@ def diagnose(
         raise PredictionError(
             f"--{'sheet' if sheet is not None else 'tags'} is about errors, and there are no --predictions"
         )
+    if predictions is None and (report is not None or as_markdown):
+        raise PredictionError("--report and --markdown need --predictions; a curve alone is told as text or --json")
     if predictions is None and against is not None:
         raise PredictionError("--against is what --predictions are compared with, and there are no --predictions")
     for problem in question.problems():
@@ -170,12 +181,15 @@ def diagnose(
             learned = read_learning_curve(engine, version, errors.relation, asked)
     if result is not None:
         result = replace(result, curve=learned)
-    found = result or learned
-    assert found is not None
-    path = version.reports_path / ("diagnosis.json" if result else "learning_curve.json")
-    write_file(path, diagnosis_json(found))
+    paths = _write(version.reports_path, result, learned, report)
     if as_json:
+        from warehouse.reports.diagnosis_json import diagnosis_document
+
+        found = result or learned
+        assert found is not None
         console.print_json(diagnosis_document(found))
+    elif as_markdown and result is not None:
+        console.print_text(_as_markdown(result))
     else:
         if result is not None:
             _print(result)
@@ -185,7 +199,7 @@ def diagnose(
             _print_curve(learned)
         if sheet is not None:
             console.print_line(f"sheet: {sheet}; fill its column tag, then: warehouse diagnose ... --tags {sheet}")
-        console.print_line(f"report: {project.relative(path)}")
+        console.print_line(f"report: {project.relative(paths[-1])}")
     order = list(Severity)
     findings = result.findings if result else ()
     if any(order.index(finding.severity) <= order.index(fail_on) for finding in findings):
@@ -310,3 +324,41 @@ def _print_slices(report: SliceReport, tags: TagReport | None) -> None:
     for tally in tags.tallies if tags is not None else ():
         console.print_line(tally_title(tally))
         console.print_table(TAG_HEADERS, tally_rows(report, tally), right=TAG_RIGHT)
+
+
+def _write(folder: Path, result: Diagnosis | None, learned: LearningCurve | None, report: Path | None) -> list[Path]:
+    """Writes what was found into `folder`, or as `report` alone, and says where."""
+    from warehouse.reports.diagnosis_json import diagnosis_json
+    from warehouse.storage import write_file
+
+    if result is None:
+        assert learned is not None
+        paths = [folder / "learning_curve.json"]
+        write_file(paths[0], diagnosis_json(learned))
+        return paths
+    paths = [report] if report is not None else [folder / "diagnosis.json", folder / "diagnosis.html"]
+    for path in paths:
+        write_file(path, _WRITERS[path.suffix](result))
+    return paths
+
+
+def _as_html(result: Diagnosis) -> str:
+    from warehouse.reports.diagnosis_page import diagnosis_html
+
+    return diagnosis_html(result)
+
+
+def _as_json(result: Diagnosis) -> str:
+    from warehouse.reports.diagnosis_json import diagnosis_json
+
+    return diagnosis_json(result)
+
+
+def _as_markdown(result: Diagnosis) -> str:
+    from warehouse.reports.diagnosis_markdown import diagnosis_markdown
+
+    return diagnosis_markdown(result)
+
+
+_WRITERS: dict[str, Callable[[Diagnosis], str]] = {".html": _as_html, ".json": _as_json, ".md": _as_markdown}
+"""By the ending of a report's name."""

@@ -53,7 +53,8 @@ def test_the_mismatch_is_told_and_kept(reports: Path, run: Callable[..., Any], s
     assert outcome.code == 0, outcome.err
     assert "The largest gap is data mismatch, from train_dev to dev: " in outcome.out
     assert "against data mismatch:" in outcome.out
-    assert outcome.out.splitlines()[-1] == "report: var/datasets/late/1.0.0/reports/diagnosis.json"
+    assert outcome.out.splitlines()[-1] == "report: var/datasets/late/1.0.0/reports/diagnosis.html"
+    assert '<p class="verdict">The largest gap is data mismatch' in (reports / "diagnosis.html").read_text()
     document = json.loads((reports / "diagnosis.json").read_text())
     assert document["format"] == "ml-warehouse diagnosis"
     assert document["largest"]["causes"] == ["data_mismatch"]
@@ -67,8 +68,24 @@ def test_json_is_the_report(reports: Path, run: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("suffix", "start"), [("html", "<!doctype html>"), ("json", "{"), ("md", "### Diagnosis of `late@1.0.0`")]
+)
+def test_the_report_goes_where_it_is_wanted_and_nowhere_else(
+    reports: Path, run: Callable[..., Any], suffix: str, start: str
+) -> None:
+    path = reports.parents[4] / f"report.{suffix}"
+    outcome = run("diagnose", "late", "--predictions", "predictions.parquet", "--report", str(path), "--markdown")
+
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.startswith("### Diagnosis of `late@1.0.0`")
+    assert path.read_text().lstrip().startswith(start)
+    assert not list(reports.glob("diagnosis*"))
+
+
+@pytest.mark.parametrize(
     ("words", "message"),
     [
+        (("--predictions", "predictions.csv", "--report", "x.pdf"), "--report must end in .html, .json, .md, not"),
         (("--predictions", "prediction.csv"), "no file matches 'prediction.csv'; did you mean 'predictions.csv'?"),
         (("--predictions", "examples", "--column", "prediction=is_lat"), "did you mean 'is_late'?"),
         (("--predictions", "predictions.csv", "--column", "prediction"), "--column must be ROLE=NAME"),

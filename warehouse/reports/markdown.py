@@ -75,9 +75,9 @@ def drift_markdown(found: DriftReport | DriftResult) -> str:
     for pair in report.pairs:
         lines += _together(pair)
         for segments in pair.result.segments:
-            lines += _folded(f"Within {_html_code(segments.by)}", [escaped(segments.explanation)])
+            lines += folded(f"Within {_html_code(segments.by)}", [escaped(segments.explanation)])
     if report.series is not None:
-        lines += _folded("Over time", [escaped(sentence) for sentence in report.series.summary])
+        lines += folded("Over time", [escaped(sentence) for sentence in report.series.summary])
     return "\n".join(lines) + "\n"
 
 
@@ -90,7 +90,7 @@ def _pairs(report: DriftReport) -> Iterable[str]:
         result = tile.pair.result
         names = f"{code(result.left_name, 30)} to {code(result.right_name, 30)}"
         rows.append((names, f"{MARKS[Verdict(tile.state)]} {tile.word}{must}", *counts, what))
-    return _table(("pair", "", "drifted", "undecided", "stable", "what happened"), rows, right=(2, 3, 4))
+    return table(("pair", "", "drifted", "undecided", "stable", "what happened"), rows, right=(2, 3, 4))
 
 
 def _columns(pair: DriftPair) -> Iterable[str]:
@@ -104,14 +104,14 @@ def _columns(pair: DriftPair) -> Iterable[str]:
         f"{sum(column.verdict is verdict for column in shown):,} {verdict.value}"
         for verdict in (Verdict.DRIFTED, Verdict.UNDECIDED)
     )
-    table = _table(
+    lines = table(
         ("column", "", "effect", "95 % interval", "threshold", "what happened"),
         [_column(column) for column in shown[:MOST_ROWS]],
         right=(2, 3, 4),
     )
     rest = [f"and {count_text(len(shown) - MOST_ROWS, 'more column')}"] if len(shown) > MOST_ROWS else []
     title = f"{_html_code(pair.result.left_name)} to {_html_code(pair.result.right_name)}: {counts}"
-    return _folded(title, [*table, *([""] if rest else []), *rest])
+    return folded(title, [*lines, *([""] if rest else []), *rest])
 
 
 def _column(column: ColumnDrift) -> tuple[str, ...]:
@@ -139,8 +139,8 @@ def _relations(result: DriftResult) -> Iterable[str]:
         )
         for r in changed[:MOST_ROWS]
     ]
-    table = _table(("column", "change", "95 % interval", "threshold", "what happened"), rows, right=(1, 2, 3))
-    return _folded(f"How the label depends on columns: {len(changed):,} changed", list(table))
+    lines = table(("column", "change", "95 % interval", "threshold", "what happened"), rows, right=(1, 2, 3))
+    return folded(f"How the label depends on columns: {len(changed):,} changed", lines)
 
 
 def _together(pair: DriftPair) -> Iterable[str]:
@@ -148,7 +148,7 @@ def _together(pair: DriftPair) -> Iterable[str]:
     if domain is None:
         return []
     title = f"All columns together, {_html_code(pair.result.left_name)} to {_html_code(pair.result.right_name)}"
-    return _folded(
+    return folded(
         f"{title}: {domain.verdict.value}, AUC {domain.auc:.3f}",
         [escaped(domain.explanation), *(["", *_givers(pair)] if domain.columns else [])],
     )
@@ -157,15 +157,17 @@ def _together(pair: DriftPair) -> Iterable[str]:
 def _givers(pair: DriftPair) -> Iterable[str]:
     assert pair.result.domain is not None
     rows = [(code(column.name), f"{column.importance:.3f}") for column in pair.result.domain.columns[:5]]
-    return _table(("column", "AUC lost without it"), rows, right=(1,))
+    return table(("column", "AUC lost without it"), rows, right=(1,))
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int]) -> list[str]:
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int]) -> list[str]:
+    """Lines of a table whose cells are escaped already; `right` has the places of columns that align right."""
     rule = ["--:" if place in right else "---" for place in range(len(heads))]
     return [f"| {' | '.join(cells)} |" for cells in (heads, rule, *rows)]
 
 
-def _folded(title: str, lines: Sequence[str]) -> list[str]:
+def folded(title: str, lines: Sequence[str]) -> list[str]:
+    """The lines under a title, HTML already, that opens them."""
     return ["", f"<details><summary>{title}</summary>", "", *lines, "", "</details>"]
 
 
