@@ -7,7 +7,7 @@ DuckDB counts by without hashing, and 20 features have 190 pairs in some 75 cube
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -71,6 +71,7 @@ def cells_sql(
     *,
     split: str,
     loss: str,
+    used: Collection[int] | None = None,
     condition: str = "true",
 ) -> Query:
     """One row per judged row of a split: `k`, `g`, `loss`, `c0`, `c1`..., the number of its cell of each feature.
@@ -82,12 +83,17 @@ def cells_sql(
         key: the dataset's key.
         split: the one to read.
         loss: an expression over a joined row.
+        used: the features that are asked about, by their places, others have no column; None: all.
         condition: over a joined row; others are left out.
     """
     values = ", ".join(
-        f"{cells.part.sql} as v{i}, {identifier(cells.part.column)} is null as m{i}" for i, cells in enumerate(features)
+        f"{cells.part.sql} as v{i}, {identifier(cells.part.column)} is null as m{i}"
+        for i, cells in enumerate(features)
+        if used is None or i in used
     )
-    codes = ", ".join(f"{cells.code_sql(f'v{i}', f'm{i}')} as c{i}" for i, cells in enumerate(features))
+    codes = ", ".join(
+        f"{cells.code_sql(f'v{i}', f'm{i}')} as c{i}" for i, cells in enumerate(features) if used is None or i in used
+    )
     return Query.of(
         Step("feature_values", f"select {key_hash_sql(key)} as k, {values} from {splits[split].sql}"),
         Step("judged_rows", f"select k, g, ({loss})::double as loss from {rows.relation.sql} where s = $place"),

@@ -8,7 +8,7 @@ rows would fall if the slice erred as the rest does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING
@@ -78,7 +78,8 @@ class Tested:
 def find_slices(
     engine: Engine,
     tables: SessionTables,
-    sets: tuple[RowSet, RowSet],
+    found: RowSet,
+    verify: Callable[[Collection[int]], RowSet],
     features: Sequence[Cells],
     left_out: Sequence[LeftOut],
     metric: MetricName,
@@ -90,13 +91,13 @@ def find_slices(
     Args:
         engine: runs the queries.
         tables: keeps tables in between.
-        sets: where to look and where to verify.
+        found: where to look.
+        verify: gives the rows to verify in, with the cells of these features.
         features: what the sets' columns `c<i>` are cells of.
         left_out: columns that are no features.
         metric: what the sets' losses are.
         split: what the first set is of.
     """
-    found, verified = sets
     singles = read_singles(engine, found, range(len(features)))
     paired = _paired(singles, found.whole)
     pairs = read_pairs(engine, found, paired)
@@ -104,7 +105,8 @@ def find_slices(
     tested = [each for each in families if each.cells]
     worse = _worse(engine, found, tested)
     chosen = chosen_slices(engine, found, worse, features)[:MOST_SLICES]
-    slices = _verified(engine, sets, chosen, features)
+    verified = verify({feature for each in chosen for feature, _, _ in each.codes.cells})
+    slices = _verified(engine, (found, verified), chosen, features)
     order = sorted(range(len(slices)), key=lambda i: (list(SliceAnswer).index(slices[i].answer), -_gain(slices[i])))
     listed = [chosen[i].codes for i in order]
     row_share, error_share = _listed_shares(engine, found, listed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from warehouse.checks.diagnosis.joined import JoinedRows
@@ -81,8 +81,8 @@ def read_slices(
             return "no column is a feature that rows can be cut by"
         first = f"half of {split}" if is_halved else split
         second = f"the other half of {split}" if is_halved else "test"
-        sets: list[RowSet] = []
-        for half, name in enumerate((first, second)):
+
+        def read(half: int, used: Collection[int]) -> RowSet:
             query = cells_sql(
                 rows,
                 splits,
@@ -90,14 +90,19 @@ def read_slices(
                 spec.key,
                 split="test" if half and not is_halved else split,
                 loss=values[metric],
+                used=used,
                 condition=f"(g >> 40) & 1 = {half}" if is_halved else "true",
             )
-            key = ("found", "verified")[half]
-            sets.append(read_set(engine, tables, query, key=key, name=name, is_clustered=bool(rows.clusters)))
-        if sets[0].row_count < LEAST_SET_ROWS:
-            return f"{first} has {sets[0].row_count:,} judged rows; it takes {LEAST_SET_ROWS} to cut them"
-        report, codes = find_slices(engine, tables, (sets[0], sets[1]), features, left_out, metric, split=split)
+            key, name = (("found", first), ("verified", second))[half]
+            return read_set(engine, tables, query, key=key, name=name, is_clustered=bool(rows.clusters))
+
+        found = read(0, range(len(features)))
+        if found.row_count < LEAST_SET_ROWS:
+            return f"{first} has {found.row_count:,} judged rows; it takes {LEAST_SET_ROWS} to cut them"
+        report, codes = find_slices(
+            engine, tables, found, lambda used: read(1, used), features, left_out, metric, split=split
+        )
         if question.with_samples:
-            samples = read_samples(engine, rows, sets[0], codes, splits[split], spec.key)
+            samples = read_samples(engine, rows, found, codes, splits[split], spec.key)
             report = replace(report, samples=samples)
     return report
