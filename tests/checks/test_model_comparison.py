@@ -209,3 +209,37 @@ def test_probabilities_are_compared_by_every_measure_that_both_tell(engine: Loca
         MetricName.BRIER,
     ]
     assert split.counts.win_count + split.counts.loss_count > 2400
+
+
+@pytest.mark.parametrize("groups", [(), ("owner",)], ids=["independent", "clustered"])
+def test_areas_are_compared_by_delongs_test(engine: LocalEngine, groups: tuple[str, ...]) -> None:
+    first, second = (
+        f"select id, round((flag::int + {w} * {U.format(p)}) / {1 + w}, 2) as probability from data"
+        for w, p in ((1.5, 7), (2, 8))
+    )
+    split = comparison(engine, first, second, groups=groups).of("test")
+
+    assert split is not None
+    metric = split.of(MetricName.AUC)
+    assert metric is not None
+    found = engine.connection.execute(
+        "select new.probability as a, old.probability as b, flag, owner from test join new using (id)"
+        " join old using (id) order by id"
+    ).fetchnumpy()
+    flag, owner = np.asarray(found["flag"], dtype=bool), np.asarray(found["owner"])
+    areas, parts = [], []
+    for name in ("a", "b"):
+        score = np.asarray(found[name])
+        wins = (score[flag][:, None] > score[~flag]) + 0.5 * (score[flag][:, None] == score[~flag])
+        areas.append(wins.mean())
+        part = np.empty(len(score))
+        part[flag] = (wins.mean(axis=1) - wins.mean()) / flag.sum()
+        part[~flag] = (wins.mean(axis=0) - wins.mean()) / (~flag).sum()
+        parts.append(part)
+    assert (metric.predictions, metric.against) == pytest.approx(tuple(areas))
+    change = parts[0] - parts[1]
+    if groups:
+        change = np.bincount(owner - owner.min(), change)
+    variance = (change**2).sum() * len(change) / (len(change) - 1)
+    assert metric.change.value == pytest.approx(areas[0] - areas[1])
+    assert metric.change.standard_error == pytest.approx(np.sqrt(variance), rel=1e-9)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from warehouse.checks.diagnosis.columns import find_columns
+from warehouse.checks.diagnosis.compared_areas import ComparedAreas, read_compared_areas
 from warehouse.checks.diagnosis.comparison_result import (
     ComparedMetric,
     ComparedSlice,
@@ -106,12 +107,15 @@ def compare(
     """
     with SessionTables(engine, "diagnosis_comparison") as tables:
         values = row_values(rows, quantile=quantile)
-        first = tables.create("first", _values_sql(rows, values, "a"))
+        first = tables.create("first", _values_sql(rows, values, "a", _ranked(rows, "r1")))
         second, second_coverage = _second(engine, rows, splits, spec, types, against, columns)
         of_second = row_values(second, quantile=quantile)
         common = [name for name in values if name in of_second]
-        made = _values_sql(second, {name: of_second[name] for name in common}, "b")
-        table = tables.create("rows", _compared_sql(made, first, [list(values).index(name) for name in common]))
+        has_ranks = rows.has("rank_score") and second.has("rank_score")
+        own = ["g", *_ranked(second, "r2"), *([_positive_sql(rows)] if has_ranks else [])]
+        made = _values_sql(second, {name: of_second[name] for name in common}, "b", own)
+        places = [list(values).index(name) for name in common]
+        table = tables.create("rows", _compared_sql(made, first, places, has_ranks=has_ranks))
         main = metric if metric is not None and metric in common and metric is not MetricName.RMSE else common[0]
         compared = Compared(
             rows=replace(rows, relation=Relation(table, "compared predictions")),
@@ -125,8 +129,12 @@ def compare(
                 "\n  two models are compared on the same rows: predict the same splits with both"
             )
         wanted = difference or _usual_difference(found, compared)
+        areas = read_compared_areas(engine, table, is_clustered=bool(rows.clusters)) if has_ranks else {}
         compared_splits = tuple(
-            _split(engine, compared, split, found[split], coverage, second_coverage, wanted)
+            _with_area(
+                _split(engine, compared, split, found[split], coverage, second_coverage, wanted),
+                areas.get(rows.splits.index(split)),
+            )
             for split in rows.splits
             if split in found
         )
@@ -179,20 +187,41 @@ def _second(
     return join_predictions(engine, splits, predicted, target, rows.clusters)
 
 
-def _values_sql(rows: JoinedRows, values: Mapping[MetricName, str], side: str) -> Query:
-    """One row per joined row: `s`, `k`, `g` of the second, and `<side><i>`, its i-th value."""
+def _ranked(rows: JoinedRows, name: str) -> list[str]:
+    return [f"rank_score::double as {name}"] if rows.has("rank_score") else []
+
+
+def _positive_sql(rows: JoinedRows) -> str:
+    return f"(label = {rows.target.positive_code})::int as is_positive"
+
+
+def _values_sql(rows: JoinedRows, values: Mapping[MetricName, str], side: str, more: Sequence[str]) -> Query:
+    """One row per joined row: `s`, `k`, `<side><i>`, its i-th value, and more columns."""
     listed = [f"({sql})::double as {side}{place}" for place, sql in enumerate(values.values())]
-    columns = ", ".join(["s", "k", *(["g"] if side == "b" else []), *listed])
+    columns = ", ".join(["s", "k", *more, *listed])
     return Query.of(Step("row_values", f"select {columns} from {rows.relation.sql}"))
 
 
-def _compared_sql(second: Query, first: str, places: Sequence[int]) -> Query:
+def _compared_sql(second: Query, first: str, places: Sequence[int], *, has_ranks: bool) -> Query:
     """One row per row that both models predicted: the second's columns, and `a<i>`, the first's value for each."""
-    listed = ", ".join(f"first.a{own} as a{place}" for place, own in enumerate(places))
+    listed = ", ".join(
+        [*(f"first.a{own} as a{i}" for i, own in enumerate(places)), *(["first.r1"] if has_ranks else [])]
+    )
     return Query.of(
         *second.steps,
         Step("compared_rows", f"select row_values.*, {listed} from row_values join {first} as first using (s, k)"),
     )
+
+
+def _with_area(split: SplitComparison, areas: ComparedAreas | None) -> SplitComparison:
+    """The split with the areas under both curves, if it has rows of both classes."""
+    if areas is None:
+        return split
+    change, p_value = mean_difference(areas.change)
+    metric = ComparedMetric(
+        name=MetricName.AUC, predictions=areas.first, against=areas.second, change=change, p_value=p_value
+    )
+    return replace(split, metrics=(*split.metrics, metric))
 
 
 def _usual_difference(found: Mapping[str, Mapping[str, Mean]], compared: Compared) -> float:

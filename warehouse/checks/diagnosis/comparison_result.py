@@ -33,7 +33,7 @@ class ComparedMetric:
     predictions: float
     against: float
     change: Estimate
-    """`predictions` minus `against`; the interval is that of paired rows."""
+    """`predictions` minus `against`, also of AUC, of which more is better; the interval is that of paired rows."""
     p_value: float
     """Of so large a change when there is none."""
 
