@@ -9,19 +9,18 @@ Sources: Naeini, Cooper and Hauskrecht (2015); Guo et al. (2017), for its defini
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from warehouse.checks.diagnosis.joined import JoinedRows
-from warehouse.checks.diagnosis.means import read_means
+from warehouse.checks.diagnosis.means import Cell
 from warehouse.checks.diagnosis.result import ReliabilityBin
-from warehouse.engine.base import Engine
-from warehouse.sql import Query, Step
 from warehouse.statistics.estimates import Estimate, Mean, rate_estimate
 from warehouse.statistics.noise import HALF_NORMAL_MEAN, ONE_SIDED
 
 BIN_COUNT = 15
+PROBABILITY, HIT, EXCESS, SQUARE = "bin_probability", "bin_hit", "bin_excess", "bin_square"
+"""Names of means: of the probability that is judged, of what came about, of their difference and its square."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,51 +34,37 @@ class Calibration:
     bins: tuple[ReliabilityBin, ...]
 
 
-def bins_sql(rows: JoinedRows) -> Query:
-    """One row per split and bin that has rows: `s`, `bin`, `row_count`, `mean_probability`, `hit_count`."""
+def bin_sql(rows: JoinedRows) -> str:
+    """The number of a joined row's bin."""
+    return f"least({BIN_COUNT - 1}, floor({_judged(rows)[0]} * {BIN_COUNT}))"
+
+
+def bin_values(rows: JoinedRows) -> dict[str, str]:
+    """What a bin's cell must hold the means of."""
     probability, hit = _judged(rows)
-    return Query.of(
-        Step(
-            "reliability_bins",
-            f"""
-            select
-                s,
-                least({BIN_COUNT - 1}, floor({probability} * {BIN_COUNT}))::int as bin,
-                count(*) as row_count,
-                avg({probability}) as mean_probability,
-                count(*) filter (where {hit}) as hit_count,
-            from {rows.relation.sql}
-            group by 1, 2
-            order by 1, 2
-            """,
-        )
-    )
+    return {PROBABILITY: probability, HIT: f"({hit})::utinyint"}
 
 
-def read_calibration(engine: Engine, rows: JoinedRows) -> dict[str, Calibration]:
-    """The calibration of each split with rows."""
+def cluster_values(rows: JoinedRows) -> dict[str, str]:
+    """What the clustered means must hold of a split, for `design_effect`."""
     probability, hit = _judged(rows)
-    counted: dict[str, list[dict[str, Any]]] = {}
-    for row in engine.rows(bins_sql(rows)):
-        counted.setdefault(rows.splits[row["s"]], []).append(row)
-    effects = _design_effects(engine, rows, f"({hit})::int - {probability}") if rows.clusters else {}
-    return {split: calibration(found, effects.get(split)) for split, found in counted.items()}
+    return {EXCESS: f"({hit})::utinyint - {probability}", SQUARE: f"(({hit})::utinyint - {probability}) ** 2"}
 
 
-def calibration(counted: Sequence[dict[str, Any]], clusters: tuple[float, int] | None) -> Calibration:
-    """From a split's rows of `bins_sql`; `clusters` is by how much they raise a variance, and how many there are."""
-    effect = max(1.0, clusters[0]) if clusters else 1.0
-    total = sum(row["row_count"] for row in counted)
+def calibration(cells: Sequence[Cell], clustered: Mapping[str, Mean] | None = None) -> Calibration:
+    """From the cells of a split's bins; with clusters also from the means of `cluster_values`."""
+    effect = max(1.0, _design_effect(clustered)) if clustered else 1.0
+    total = sum(cell.row_count for cell in cells)
     bins, value, floor, noise, widest = [], 0.0, 0.0, 0.0, 0.0
-    for row in counted:
-        count, expected = row["row_count"], row["mean_probability"]
-        share, weight = row["hit_count"] / count, row["row_count"] / total
+    for cell in cells:
+        count, expected, share = cell.row_count, cell.means[PROBABILITY], cell.means[HIT]
+        weight = count / total
         error = math.sqrt(share * (1 - share) / count * effect)
         observed = rate_estimate(Mean(value=share, standard_error=0.0, row_count=max(1, round(count / effect))))
         bins.append(
             ReliabilityBin(
-                low=row["bin"] / BIN_COUNT,
-                high=(row["bin"] + 1) / BIN_COUNT,
+                low=cell.place / BIN_COUNT,
+                high=(cell.place + 1) / BIN_COUNT,
                 row_count=count,
                 mean_probability=expected,
                 observed=Estimate(
@@ -88,7 +73,7 @@ def calibration(counted: Sequence[dict[str, Any]], clusters: tuple[float, int] |
             )
         )
         # One row more with and one without: that none was seen does not mean that there are none.
-        near = (row["hit_count"] + 1) / (count + 2)
+        near = (share * count + 1) / (count + 2)
         spread = math.sqrt(near * (1 - near) / (count + 2) * effect)
         value += weight * abs(share - expected)
         floor += weight * HALF_NORMAL_MEAN * math.sqrt(expected * (1 - expected) / count * effect)
@@ -101,7 +86,7 @@ def calibration(counted: Sequence[dict[str, Any]], clusters: tuple[float, int] |
         high=min(1.0, value + reach),
         standard_error=math.sqrt(widest),
         row_count=total,
-        cluster_count=clusters[1] if clusters else None,
+        cluster_count=clustered[EXCESS].cluster_count if clustered else None,
     )
     return Calibration(error=error_estimate, floor=floor, bins=tuple(bins))
 
@@ -112,13 +97,9 @@ def _judged(rows: JoinedRows) -> tuple[str, str]:
     return "confidence", "label = prediction"
 
 
-def _design_effects(engine: Engine, rows: JoinedRows, value: str) -> dict[str, tuple[float, int]]:
-    """By how much clusters raise the variance of the mean of this value, and how many clusters there are."""
-    clustered = read_means(engine, rows, {"value": value, "square": f"({value}) ** 2"})
-    effects = {}
-    for split, means in clustered.items():
-        mean, square = means["value"], means["square"]
-        variance = (square.value - mean.value**2) / mean.row_count
-        is_known = variance > 0 and math.isfinite(mean.standard_error)
-        effects[split] = (mean.standard_error**2 / variance if is_known else 1.0, mean.cluster_count or 0)
-    return effects
+def _design_effect(clustered: Mapping[str, Mean]) -> float:
+    """By how much clusters raise the variance of a bin's excess."""
+    mean, square = clustered[EXCESS], clustered[SQUARE]
+    variance = (square.value - mean.value**2) / mean.row_count
+    is_known = variance > 0 and math.isfinite(mean.standard_error)
+    return mean.standard_error**2 / variance if is_known else 1.0

@@ -1,6 +1,6 @@
 """The area under the ROC curve: how often a positive row is ranked above a negative one, ties counting half.
 
-Exact, by counting for each score the rows of either class below it; nothing is sampled. The variance is DeLong's, of
+Exact, by counting for each score the rows of either class below it. The variance is DeLong's, of
 each row's share of the other class that it is ranked right against; with clusters it is that of their sums.
 Sources: DeLong, DeLong and Clarke-Pearson (1988); Obuchowski (1997) for clusters; Pepe (2003) for the logit interval.
 """
@@ -8,6 +8,7 @@ Sources: DeLong, DeLong and Clarke-Pearson (1988); Obuchowski (1997) for cluster
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -20,162 +21,73 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-RANGE_ROWS = 1_000_000
+RANGE_ROWS = 4_000_000
 """About so many rows are sorted in memory at once, or fewer."""
+SAMPLE_ROWS = 100_000
+"""About so many rows say where such ranges begin; the result does not depend on them."""
 
 
-def clustered_areas_sql(rows: JoinedRows) -> Query:
-    """One row per split with both classes: `s`, `positives`, `negatives`, `area`, `variance`, `cluster_count`."""
-    positive = rows.target.positive_code
-    # Each row's part in the area's deviation from the truth.
-    of_positive = "(negatives_below / total.negatives - area) / total.positives"
-    of_negative = "((total.positives - positives_below) / total.positives - area) / total.negatives"
-    steps = [
-        Step(
-            "score_counts",
-            f"""
-            select
-                s,
-                rank_score as score,
-                count(*) filter (where label = {positive})::double as positives,
-                count(*) filter (where label <> {positive})::double as negatives,
-            from {rows.relation.sql}
-            group by s, rank_score
-            """,
-        ),
-        # Rows of the other class that a row with this score is ranked right against, ties half.
-        Step(
-            "score_ranks",
-            """
-            select
-                s,
-                score,
-                positives,
-                negatives,
-                sum(negatives) over below - negatives / 2 as negatives_below,
-                sum(positives) over below - positives / 2 as positives_below,
-            from score_counts
-            window below as (partition by s order by score)
-            """,
-        ),
-        Step(
-            "split_areas",
-            """
-            select
-                s,
-                sum(positives) as positives,
-                sum(negatives) as negatives,
-                sum(positives * negatives_below) / (sum(positives) * sum(negatives)) as area,
-            from score_ranks
-            group by s
-            having sum(positives) > 0 and sum(negatives) > 0
-            """,
-        ),
-        Step(
-            "cluster_parts",
-            f"""
-            select
-                joined.s,
-                joined.g,
-                sum(case when joined.label = {positive} then {of_positive} else {of_negative} end) as part,
-            from {rows.relation.sql} as joined
-            join score_ranks as ranks on joined.s = ranks.s and joined.rank_score = ranks.score
-            join split_areas as total on joined.s = total.s
-            group by joined.s, joined.g
-            """,
-        ),
-        Step(
-            "areas",
-            """
-            select
-                s,
-                any_value(positives) as positives,
-                any_value(negatives) as negatives,
-                any_value(area) as area,
-                case when count(*) > 1 then sum(part * part) * count(*) / (count(*) - 1) end as variance,
-                count(*) as cluster_count,
-            from cluster_parts
-            join split_areas using (s)
-            group by s
-            order by s
-            """,
-        ),
-    ]
-    return Query.of(*steps)
-
-
-def read_areas(engine: Engine, rows: JoinedRows) -> dict[str, Estimate]:
-    """The area in each split; splits that lack one of the two classes are left out."""
-    if not rows.clusters:
-        return _independent_areas(engine, rows)
-    found = {}
-    for row in engine.rows(clustered_areas_sql(rows)):
-        error = math.inf if row["variance"] is None else math.sqrt(row["variance"])
-        mean = Mean(
-            value=row["area"],
-            standard_error=error,
-            row_count=int(row["positives"] + row["negatives"]),
-            cluster_count=row["cluster_count"],
-        )
-        found[rows.splits[row["s"]]] = area_estimate(mean, fewest=int(min(row["positives"], row["negatives"])))
-    return found
-
-
-def score_ranges_sql(rows: JoinedRows, *, parts: int) -> Query:
-    """One row per split that has rows: `s`, and `cuts`, scores that cut it into so many parts of about equal size."""
+def score_cuts_sql(rows: JoinedRows, *, place: int, parts: int, keep_one_in: int) -> Query:
+    """One row: `cuts`, scores that cut a split into so many parts of about equal size."""
     shares = ", ".join(f"{part / parts!r}" for part in range(1, parts))
     return Query.of(
         Step(
-            "score_ranges",
+            "score_cuts",
             f"""
             select
-                s,
-                {f"approx_quantile(rank_score, [{shares}])" if parts > 1 else "[]"} as cuts,
+                coalesce(approx_quantile(rank_score, [{shares}]), []) as cuts,
             from {rows.relation.sql}
-            group by s
-            order by s
+            where s = {place} and k % {keep_one_in} = 0
             """,
         )
     )
 
 
-def scores_sql(rows: JoinedRows, *, place: int, least: float | None, below: float | None, positive: bool) -> Query:
-    """The scores of one split's rows of one class within this range, as `score`."""
-    code, sign = rows.target.positive_code, "=" if positive else "<>"
+def scores_sql(rows: JoinedRows, *, place: int, least: float | None, below: float | None) -> Query:
+    """The rows of one split within this range: `score`, `is_positive`, and with clusters what `cluster` it is of."""
     bounds = "" if least is None else " and rank_score >= $least"
     bounds += "" if below is None else " and rank_score < $below"
     given = {name: value for name, value in (("least", least), ("below", below)) if value is not None}
+    # A double holds 53 bits.
+    cluster = ", (g >> 11)::double as cluster" if rows.clusters else ""
     return Query.of(
         Step(
             "scores",
             f"""
             select
                 rank_score::double as score,
+                (label = {rows.target.positive_code})::double as is_positive
+                {cluster}
             from {rows.relation.sql}
-            where s = {place} and label {sign} {code}{bounds}
+            where s = {place}{bounds}
             """,
         ),
         **given,
     )
 
 
-def _independent_areas(engine: Engine, rows: JoinedRows) -> dict[str, Estimate]:
-    """By ranges of scores, each sorted in memory: a third of the time that windows over all rows take."""
+def read_areas(engine: Engine, rows: JoinedRows, row_counts: Mapping[str, int]) -> dict[str, Estimate]:
+    """The area in each split; splits that lack one of the two classes are left out.
+
+    Scores are sorted in memory by ranges, each once.
+    """
     found = {}
-    (counted,) = engine.rows(Query.of(Step("row_count", f"select count(*) as row_count from {rows.relation.sql}")))
-    parts = math.ceil(counted["row_count"] / RANGE_ROWS)
-    for row in engine.rows(score_ranges_sql(rows, parts=parts)):
-        cuts = sorted(set(row["cuts"]))
-        bounds = list(pairwise([None, *cuts, None]))
+    for split, row_count in row_counts.items():
+        place = rows.splits.index(split)
+        parts = math.ceil(row_count / RANGE_ROWS)
+        cuts: list[float] = []
+        if parts > 1:
+            keep_one_in = max(1, row_count // SAMPLE_ROWS)
+            (row,) = engine.rows(score_cuts_sql(rows, place=place, parts=parts, keep_one_in=keep_one_in))
+            cuts = sorted(set(row["cuts"]))
         sums = PairSums()
-        for least, below in bounds:
-            positives, negatives = (
-                engine.numbers(scores_sql(rows, place=row["s"], least=least, below=below, positive=positive))
-                for positive in (True, False)
+        for least, below in pairwise([None, *cuts, None]):
+            score, is_positive, *cluster = engine.number_columns(
+                scores_sql(rows, place=place, least=least, below=below)
             )
-            sums.add(positives, negatives)
+            sums.add(score, is_positive > 0, *cluster)
         if sums.positives and sums.negatives:
-            found[rows.splits[row["s"]]] = area_estimate(sums.area, fewest=int(min(sums.positives, sums.negatives)))
+            found[split] = area_estimate(sums.area, fewest=min(sums.positives, sums.negatives))
     return found
 
 
@@ -185,42 +97,94 @@ class PairSums:
     def __init__(self) -> None:
         self.positives = self.negatives = 0
         self._wins = self._win_squares = self._loss_squares = 0.0
+        self._clusters: list[npt.NDArray[np.float64]] = []
 
-    def add(self, positives: npt.NDArray[np.float64], negatives: npt.NDArray[np.float64]) -> None:
-        """Scores of either class, none of them below any that came before, nor equal to one."""
+    def add(
+        self,
+        scores: npt.NDArray[np.float64],
+        is_positive: npt.NDArray[np.bool_],
+        clusters: npt.NDArray[np.float64] | None = None,
+    ) -> None:
+        """Rows none of whose scores is below any that came before, nor equal to one."""
         import numpy as np
 
-        left, right = np.sort(positives), np.sort(negatives)
-        wins = self.negatives + _ranks(right, left)
-        losses = self.positives + _ranks(left, right)
+        if clusters is None:
+            positives, negatives = np.sort(scores[is_positive]), np.sort(scores[~is_positive])
+        else:
+            order = np.argsort(scores)
+            scores, is_positive, clusters = scores[order], is_positive[order], clusters[order]
+            positives, negatives = scores[is_positive], scores[~is_positive]
+        below, above = _ranks(positives, negatives)
+        wins, losses = self.negatives + below, self.positives + above
         self._wins += float(wins.sum())
         self._win_squares += float(wins @ wins)
         self._loss_squares += float(losses @ losses)
-        self.positives += len(left)
-        self.negatives += len(right)
+        self.positives += len(positives)
+        self.negatives += len(negatives)
+        if clusters is not None:
+            ranks = np.empty(len(scores))
+            ranks[is_positive], ranks[~is_positive] = wins, losses
+            flags = is_positive.astype(np.float64)
+            parts = np.stack([clusters, flags, 1 - flags, ranks * flags, ranks * (1 - flags)])
+            self._clusters.append(_cluster_sums(parts))
 
     @property
     def area(self) -> Mean:
-        """The area, and DeLong's standard error."""
+        """The area, and DeLong's standard error, or Obuchowski's when there are clusters."""
         p, n = float(self.positives), float(self.negatives)
         area = self._wins / (p * n)
+        row_count = self.positives + self.negatives
+        if self._clusters:
+            count, error = self._clustered_error(area)
+            return Mean(value=area, standard_error=error, row_count=row_count, cluster_count=count)
         error = math.inf
         if p > 1 and n > 1:
             of_positives = max(0.0, self._win_squares / (p * n * n) - area**2) / (p - 1)
             # A negative row is right against the positives that are not below it; the spread is the same.
             of_negatives = max(0.0, self._loss_squares / (n * p * p) - (1 - area) ** 2) / (n - 1)
             error = math.sqrt(of_positives + of_negatives)
-        return Mean(value=area, standard_error=error, row_count=self.positives + self.negatives)
+        return Mean(value=area, standard_error=error, row_count=row_count)
+
+    def _clustered_error(self, area: float) -> tuple[int, float]:
+        """How many clusters there are, and the standard error that their parts in the area leave."""
+        import numpy as np
+
+        p, n = float(self.positives), float(self.negatives)
+        _, positives, negatives, wins, losses = _cluster_sums(np.concatenate(self._clusters, axis=1))
+        parts = (wins / n - area * positives) / p + ((1 - area) * negatives - losses / p) / n
+        count = len(parts)
+        return count, math.sqrt(float(parts @ parts) * count / (count - 1)) if count > 1 else math.inf
 
 
-def _ranks(among: npt.NDArray[np.float64], of: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """How many of `among`, which rises, are below each of `of`; ties count half."""
+def _ranks(
+    positives: npt.NDArray[np.float64], negatives: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """How many negatives are below each positive, and positives below each negative; ties count half. Both rise."""
     import numpy as np
 
-    below: npt.NDArray[np.float64] = (np.searchsorted(among, of, "left") + np.searchsorted(among, of, "right")).astype(
-        np.float64
-    ) / 2
-    return below
+    if len(negatives) < len(positives):
+        below, above = _ranks(negatives, positives)
+        return above, below
+    # How many of the many are below each of the few, and not above it.
+    first = np.searchsorted(negatives, positives, "left")
+    last = first
+    tied = np.flatnonzero(negatives[np.minimum(first, len(negatives) - 1)] == positives) if len(negatives) else first
+    if len(tied):
+        last = first.copy()
+        last[tied] = np.searchsorted(negatives, positives[tied], "right")
+    # Those of the few at or before a place are below the one of the many that is there.
+    places = len(negatives) + 1
+    counts = np.bincount(first, minlength=places) + np.bincount(last, minlength=places)
+    return (first + last) / 2, np.cumsum(counts)[:-1] / 2
+
+
+def _cluster_sums(parts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The first row names a cluster; the others are summed by it."""
+    import numpy as np
+
+    parts = parts[:, np.argsort(parts[0])]
+    starts = np.flatnonzero(np.diff(parts[0], prepend=np.nan))
+    return np.concatenate([parts[:1, starts], np.add.reduceat(parts[1:], starts, axis=1)])
 
 
 def area_estimate(mean: Mean, *, fewest: int) -> Estimate:

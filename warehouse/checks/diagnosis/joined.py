@@ -219,14 +219,17 @@ def _rows(
     if target.task is Task.LOSS:
         columns["loss"] = "loss"
     else:
-        columns |= {"label": "label", "prediction": "prediction"}
-        is_classes = target.task is Task.CLASSES
-        columns["loss"] = "(label <> prediction)::double" if is_classes else "abs(label - prediction)"
-    if "probability" in predicted.columns:
         positive = target.positive_code
+        prediction = "prediction"
+        if prediction not in predicted.columns:
+            prediction = f"(case when probability >= 0.5 then {positive} else {1 - positive} end)::utinyint"
+        columns |= {"label": "label", "prediction": prediction}
+        is_classes = target.task is Task.CLASSES
+        columns["loss"] = f"(label <> {prediction})::double" if is_classes else "abs(label - prediction)"
+    if "probability" in predicted.columns:
         columns |= {
             "probability": "probability",
-            "confidence": f"case when prediction = {positive} then probability else 1 - probability end",
+            "confidence": f"case when {prediction} = {positive} then probability else 1 - probability end",
             "label_probability": f"case when label = {positive} then probability else 1 - probability end",
         }
     elif "p_0" in predicted.columns:

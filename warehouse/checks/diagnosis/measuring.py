@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from warehouse.checks.diagnosis.calibration import Calibration, read_calibration
+from warehouse.checks.diagnosis.calibration import Calibration, bin_sql, bin_values, calibration, cluster_values
 from warehouse.checks.diagnosis.curve_area import read_areas
 from warehouse.checks.diagnosis.joined import JoinedRows
-from warehouse.checks.diagnosis.means import read_means
+from warehouse.checks.diagnosis.means import mean_of_cells, read_cells, read_means
 from warehouse.checks.diagnosis.result import Metric, MetricName, SplitErrors, Task
 from warehouse.engine.base import Engine
 from warehouse.statistics.estimates import Estimate, Mean, mean_estimate, rate_estimate, root_estimate
@@ -24,14 +24,32 @@ def measure(engine: Engine, rows: JoinedRows, *, quantile: float | None) -> tupl
         rows: the joined rows.
         quantile: of numbers, the one that was predicted: adds pinball loss.
     """
-    values = row_values(rows, quantile=quantile)
-    means = read_means(engine, rows, {name.value: sql for name, sql in values.items()})
-    areas = read_areas(engine, rows) if rows.has("rank_score") else {}
-    calibrations = read_calibration(engine, rows) if rows.has("confidence") else {}
+    values = {name.value: sql for name, sql in row_values(rows, quantile=quantile).items()}
+    means, calibrations = _means(engine, rows, values)
+    counts = {split: next(iter(found.values())).row_count for split, found in means.items()}
+    areas = read_areas(engine, rows, counts) if rows.has("rank_score") else {}
     return tuple(
         _errors(split, means[split], areas.get(split), calibrations.get(split))
         for split in rows.splits
         if split in means
+    )
+
+
+def _means(
+    engine: Engine, rows: JoinedRows, values: Mapping[str, str]
+) -> tuple[Mapping[str, Mapping[str, Mean]], Mapping[str, Calibration]]:
+    """All means and bins, of independent rows in one scan."""
+    if not rows.has("confidence"):
+        return read_means(engine, rows, values), {}
+    of_bins = bin_values(rows)
+    if rows.clusters:
+        means = read_means(engine, rows, {**values, **cluster_values(rows)})
+        cells = read_cells(engine, rows, of_bins, by=bin_sql(rows), exact=of_bins)
+        return means, {split: calibration(found, means[split]) for split, found in cells.items()}
+    cells = read_cells(engine, rows, {**values, **of_bins}, by=bin_sql(rows), exact=of_bins)
+    return (
+        {split: {name: mean_of_cells(found, name) for name in values} for split, found in cells.items()},
+        {split: calibration(found) for split, found in cells.items()},
     )
 
 
@@ -57,21 +75,19 @@ def row_values(rows: JoinedRows, *, quantile: float | None = None) -> dict[Metri
     return values
 
 
-def _errors(
-    split: str, means: Mapping[str, Mean], area: Estimate | None, calibration: Calibration | None
-) -> SplitErrors:
+def _errors(split: str, means: Mapping[str, Mean], area: Estimate | None, found: Calibration | None) -> SplitErrors:
     metrics = [
         Metric(name=name, estimate=_estimate(name, means[name.value])) for name in MetricName if name.value in means
     ]
     if area is not None:
         metrics.append(Metric(name=MetricName.AUC, estimate=area))
-    if calibration is not None:
-        metrics.append(Metric(name=MetricName.CALIBRATION_ERROR, estimate=calibration.error))
+    if found is not None:
+        metrics.append(Metric(name=MetricName.CALIBRATION_ERROR, estimate=found.error))
     return SplitErrors(
         split=split,
         metrics=tuple(metrics),
-        reliability=calibration.bins if calibration is not None else (),
-        calibration_floor=calibration.floor if calibration is not None else None,
+        reliability=found.bins if found is not None else (),
+        calibration_floor=found.floor if found is not None else None,
     )
 
 

@@ -28,7 +28,7 @@ class Predicted:
     key: tuple[str, ...]
     """The dataset's key, whose columns these are."""
     columns: tuple[str, ...]
-    """Of `prediction` (a class's code or a double), `probability` (of the positive class), `p_0`, `p_1`... (of each
+    """Of `prediction` (a class's code or a double; not when `probability` tells it), `probability` (of the positive class), `p_0`, `p_1`... (of each
     of three classes or more), `score`, `loss` (doubles): those that are there."""
     row_count: int
 
@@ -168,9 +168,7 @@ def _made_classes(columns: PredictionColumns, target: Target, types: Mapping[str
     if columns.prediction is not None:
         own = identifier(columns.prediction)
         yield "prediction", target.code_sql(_class_text_sql(own, types[columns.prediction], target.label_type))
-    elif probability:
-        yield "prediction", f"(case when {probability} >= 0.5 then {positive} else {1 - positive} end)::utinyint"
-    else:
+    elif of_class:
         # The first of those that are likeliest.
         listed = ", ".join(of_class)
         yield "prediction", f"(list_position([{listed}], greatest({listed})) - 1)::usmallint"

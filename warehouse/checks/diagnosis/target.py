@@ -41,6 +41,9 @@ class Target:
             return "0"
         column = identifier(self.label)
         if self.task is Task.CLASSES:
+            # Without text in between it takes a third of the time.
+            if family_of(self.label_type) is Family.BOOLEAN and self.classes == ("false", "true"):
+                return f"{column}::utinyint"
             return self.code_sql(f"{column}::varchar")
         return finite_sql(column, self.label_type)
 
