@@ -3,10 +3,10 @@
     python benchmarks/diagnosis.py                  # 10 million rows
     python benchmarks/diagnosis.py --rows 2000000   # fewer
 
-The bare join is one query of DuckDB, with the same memory and threads: every split joined to the predictions by key, and
-of each split how many rows were predicted, how many of them wrong, and the mean probability. Ours also reads the
-predictions for faults, finds the classes, measures six errors with intervals, 15 bins of probabilities and an exact AUC
-in every split, the gaps and what they mean, and writes JSON. Imports are left out on both sides. Both run by turns, so
+The bare join is one query of DuckDB, with the same memory and threads: every split joined to the predictions by key,
+and of each split how many rows were predicted, how many of them wrong, and the mean probability. Ours also reads the
+predictions for faults, finds the classes, measures errors with intervals, 15 bins of probabilities and an exact AUC in
+every split, the gaps and what they mean, and writes JSON. Imports are left out on both sides. Both run by turns, so
 that a busy machine slows both, and processor time is what counts.
 """
 
@@ -114,6 +114,7 @@ class Clock:
         self._wall, self._processor = time.perf_counter(), time.process_time()
 
     def print(self) -> None:
+        """What `run_process` reads."""
         print(f"wall={time.perf_counter() - self._wall}")
         print(f"seconds={time.process_time() - self._processor}")
 

@@ -28,8 +28,8 @@ class Predicted:
     key: tuple[str, ...]
     """The dataset's key, whose columns these are."""
     columns: tuple[str, ...]
-    """Of `prediction` (a class's code or a double; not when `probability` tells it), `probability` (of the positive class), `p_0`, `p_1`... (of each
-    of three classes or more), `score`, `loss` (doubles): those that are there."""
+    """Of `prediction` (a class's code or a double; not when `probability` tells it), `probability` (of the positive
+    class), `p_0`, `p_1`... (of each of three classes or more), `score`, `loss` (doubles): those that are there."""
     row_count: int
 
     @property
