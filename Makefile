@@ -10,7 +10,7 @@ PYTEST := python -m pytest -n auto --dist loadscope
 # The newest DuckDB that the package admits; .venv has the oldest.
 NEXT_DUCKDB := 2.0.0
 
-.PHONY: help quickstart install lint check test torch compatibility bench bench-crowd bench-faults clean
+.PHONY: help quickstart tour install lint check test torch compatibility bench bench-crowd bench-faults clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -30,6 +30,13 @@ quickstart: .venv/core ## Build, check and publish the example warehouse, export
 	@$(BIN)/warehouse docs build
 	@echo; echo "Done. Look at them:"
 	@$(BIN)/warehouse status
+
+tour: quickstart ## The same, then train a small model on the example and diagnose its errors (installs scikit-learn)
+	@$(INSTALL) --editable '.[classifier]'
+	@echo; echo "==> python train_late_arrivals.py"
+	@$(BIN)/python train_late_arrivals.py
+	@echo; echo "==> warehouse diagnose late_arrivals --predictions var/late_arrivals_predictions.parquet"
+	@$(BIN)/warehouse diagnose late_arrivals --predictions var/late_arrivals_predictions.parquet
 
 install: .venv/dev ## Make .venv with everything that tests and checks need
 

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from warehouse.project import Project
 
@@ -17,6 +20,21 @@ def test_init_writes_a_project_with_the_example_and_its_data(tmp_path: Path, run
     assert Project.find(folder).settings.split_salt == "company"
     assert (folder / "data/nycflights13/flights/2013-12.parquet").is_file()
     assert (folder / "models").is_dir()
+    assert (folder / "train_late_arrivals.py").is_file()
+
+
+def test_the_example_model_reads_columns_that_the_dataset_promises() -> None:
+    root = Path(__file__).parents[1]
+    script = runpy.run_path(str(root / "train_late_arrivals.py"))
+    (models,) = (root / "models/datasets/flight_operations").glob("*__models.yml")
+    promised = {
+        column["name"]
+        for model in yaml.safe_load(models.read_text())["models"]
+        if model["name"] == "late_arrivals_examples"
+        for column in model["columns"]
+    }
+
+    assert {script["KEY"], script["LABEL"], *script["FEATURES"]} <= promised
 
 
 def test_init_overwrites_nothing(project: Project, run: Callable[..., Any]) -> None:

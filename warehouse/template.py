@@ -8,7 +8,7 @@ from pathlib import Path
 from warehouse import storage
 from warehouse.errors import ProjectError
 
-PARTS = ("dbt_project.yml", "profiles.yml", "models", "macros", "expectations", "data")
+PARTS = ("dbt_project.yml", "profiles.yml", "models", "macros", "expectations", "data", "train_late_arrivals.py")
 """What makes up a project; the same folders and files as at the top of the repository."""
 
 _SETTINGS = """\

@@ -14,7 +14,7 @@ from warehouse.checks.diagnosis import curve_area
 from warehouse.checks.diagnosis.diagnose import Question, diagnose
 from warehouse.checks.diagnosis.gaps import causes_between, rows_to_tell
 from warehouse.checks.diagnosis.result import Answer, Cause, Diagnosis, Level, MetricName, Task
-from warehouse.datasets.spec import ColumnSplit, DatasetSpec, Grouping, HashSplit
+from warehouse.datasets.spec import ColumnSplit, DatasetSpec, Grouping, HashSplit, TimeSplit
 from warehouse.engine.local import LocalEngine
 from warehouse.errors import PredictionError
 from warehouse.sql import Relation, identifier
@@ -254,6 +254,18 @@ def test_splits_by_hash_alone_cannot_mismatch() -> None:
     spec = replace(SPEC, split=HashSplit(shares={"train": 0.8, "test": 0.2}, salt="s"))
 
     assert causes_between("train", "test", spec, splits=["train", "test"]) == (Cause.VARIANCE,)
+
+
+def test_a_test_set_that_is_later_than_dev_differs_by_its_time_too() -> None:
+    spec = replace(
+        SPEC,
+        time="happened_at",
+        split=TimeSplit(cutoffs=None, shares={"train": 0.8, "dev": 0.1, "test": 0.1}, salt="s"),
+    )
+
+    assert causes_between("dev", "test", spec, splits=CUTS) == (Cause.LATER_TIME, Cause.DEV_OVERFITTING)
+    assert causes_between("train_dev", "dev", spec, splits=CUTS) == (Cause.MISMATCH,)
+    assert causes_between("train", "test", spec, splits=["train", "test"]) == (Cause.VARIANCE, Cause.MISMATCH)
 
 
 def test_missing_and_extra_keys_are_counted_and_shown(engine: LocalEngine) -> None:

@@ -40,6 +40,16 @@ ADVICE: Mapping[Cause, Advice] = {
         ),
         sources=(TALK, f"{BOOK}, chapters 14 and 40 to 43"),
     ),
+    Cause.LATER_TIME: Advice(
+        cause=Cause.LATER_TIME,
+        steps=(
+            "find out how test differs from dev, by column: warehouse drift",
+            "diagnose a model that was not chosen by dev: what it loses from dev to test is time's part",
+            "let dev and test span the same seasons: what only test has, no choice made by dev is good for",
+            "train again as time goes on",
+        ),
+        sources=(f"{BOOK}, chapters 5 to 7",),
+    ),
     Cause.DEV_OVERFITTING: Advice(
         cause=Cause.DEV_OVERFITTING,
         steps=(

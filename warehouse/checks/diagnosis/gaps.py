@@ -17,7 +17,7 @@ from warehouse.checks.diagnosis.result import (
     RowsNeeded,
     SplitErrors,
 )
-from warehouse.datasets.spec import SPLITS, DatasetSpec, HashSplit
+from warehouse.datasets.spec import SPLITS, DatasetSpec, HashSplit, HashTimeSplit, TimeSplit
 from warehouse.statistics.distance import NORMAL_QUANTILE
 from warehouse.statistics.estimates import (
     Estimate,
@@ -102,12 +102,15 @@ def causes_between(left: str, right: str, spec: DatasetSpec, *, splits: Sequence
     """What can make `right` worse than `left`.
 
     Without dev nothing was chosen on it. Where a hash alone decides a row's split, all splits have one distribution.
+    Where time does, test is later than dev, which makes as much of a difference as seasons do.
     """
     causes = list(_STEPS[_ORDER.index(left) : _ORDER.index(right)])
     if "dev" not in splits and Cause.DEV_OVERFITTING in causes:
         causes.remove(Cause.DEV_OVERFITTING)
     if len(causes) > 1 and Cause.MISMATCH in causes and has_one_distribution(spec):
         causes.remove(Cause.MISMATCH)
+    if left == "dev" and isinstance(spec.split, TimeSplit | HashTimeSplit):
+        causes.insert(0, Cause.LATER_TIME)
     return tuple(causes)
 
 

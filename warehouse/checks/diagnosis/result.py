@@ -132,6 +132,8 @@ class Cause(StrEnum):
     BIAS = "avoidable_bias"
     VARIANCE = "variance"
     MISMATCH = "data_mismatch"
+    LATER_TIME = "later_time"
+    """Test happened after dev, and what is to be predicted may have changed by then."""
     DEV_OVERFITTING = "overfitting_to_dev"
 
 

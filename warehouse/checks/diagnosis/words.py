@@ -35,6 +35,7 @@ CAUSE_WORDS = {
     Cause.BIAS: "avoidable bias",
     Cause.VARIANCE: "variance",
     Cause.MISMATCH: "data mismatch",
+    Cause.LATER_TIME: "a later time",
     Cause.DEV_OVERFITTING: "overfitting to dev",
 }
 
