@@ -34,6 +34,7 @@ from .commands import (
     questions,
     sources,
     stores,
+    synthetic,
     validate,
     versions,
 )
@@ -113,6 +114,7 @@ app.command("drift", rich_help_panel=REPORTS)(drift.drift)
 app.command("profile", rich_help_panel=REPORTS)(drift.profile)
 app.command("leakage", rich_help_panel=REPORTS)(leakage.leakage)
 app.command("diagnose", rich_help_panel=REPORTS)(diagnose.diagnose)
+app.command("synthetic", rich_help_panel=REPORTS)(synthetic.synthetic)
 app.add_typer(docs.app, name="docs", rich_help_panel=REPORTS)
 
 

@@ -118,7 +118,7 @@ def diagnose(
     if report is not None and report.suffix not in _WRITERS:
         raise PredictionError(f"--report must end in {', '.join(_WRITERS)}, not {report.name!r}")
     question = Question(
-        columns=_columns(column or ()),
+        columns=columns_by_role(column or ()),
         task=Task(_word("--task", task, list(Task))) if task else None,
         metric=MetricName(_word("--metric", metric, list(MetricName))) if metric else None,
         positive=positive,
@@ -206,7 +206,12 @@ def diagnose(
         raise typer.Exit(1)
 
 
-def _columns(given: Sequence[str]) -> dict[str, str]:
+def columns_by_role(given: Sequence[str]) -> dict[str, str]:
+    """Columns of predictions by role, from `ROLE=NAME`.
+
+    Raises:
+        PredictionError: one is written otherwise.
+    """
     columns = {}
     for text in given:
         role, equals, name = text.partition("=")

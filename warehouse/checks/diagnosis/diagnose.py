@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from warehouse.checks.diagnosis.advice import advice_for
-from warehouse.checks.diagnosis.columns import OF_CLASS, PROBABILITY, find_columns, given_for
+from warehouse.checks.diagnosis.columns import OF_CLASS, PROBABILITY, given_for
 from warehouse.checks.diagnosis.comparing import compare
 from warehouse.checks.diagnosis.comparison_result import Comparison
 from warehouse.checks.diagnosis.comparison_words import comparison_findings
@@ -22,9 +22,9 @@ from warehouse.checks.diagnosis.gaps import (
     required_sizes,
     usual_difference,
 )
-from warehouse.checks.diagnosis.joined import JoinedRows, drop_joined, find_clusters, join_predictions
+from warehouse.checks.diagnosis.joined import JoinedRows, drop_joined, join_predictions
 from warehouse.checks.diagnosis.measuring import measure
-from warehouse.checks.diagnosis.predicted import read_predicted
+from warehouse.checks.diagnosis.preparing import prepare
 from warehouse.checks.diagnosis.result import (
     DEFAULT_METRICS,
     Coverage,
@@ -36,9 +36,8 @@ from warehouse.checks.diagnosis.result import (
 from warehouse.checks.diagnosis.slice_result import SliceReport, TagReport
 from warehouse.checks.diagnosis.slice_samples import TagSheet, tag_report
 from warehouse.checks.diagnosis.slices import SliceQuestion, read_slices
-from warehouse.checks.diagnosis.target import find_target
 from warehouse.checks.diagnosis.words import judge, summary
-from warehouse.datasets.spec import SPLITS, DatasetSpec
+from warehouse.datasets.spec import DatasetSpec
 from warehouse.datasets.versions import Version
 from warehouse.engine.base import Engine
 from warehouse.errors import PredictionError
@@ -112,38 +111,20 @@ def diagnose(
     """
     for problem in question.problems():
         raise PredictionError(problem)
-    splits = {name: splits[name] for name in (*SPLITS, *splits) if name in splits}
-    types = {column.name: column.type for column in engine.columns(next(iter(splits.values())))}
-    prediction_types = {column.name: column.type for column in engine.columns(predictions)}
-    lost = [name for name in spec.key if name not in types]
-    if lost:
-        raise PredictionError(
-            f"the version does not hold its key {', '.join(lost)}, so nothing can be joined to it"
-            "\n  export the dataset with its key"
-        )
+    names = [column.name for column in engine.columns(predictions)]
     other_names = [column.name for column in engine.columns(question.against)] if question.against is not None else []
-    columns = find_columns(
-        list(prediction_types),
-        key=spec.key,
-        given=given_for(question.columns, list(prediction_types), other=other_names),
-        predictions=predictions.name,
-    )
-    target = find_target(
+    ready = prepare(
         engine,
         splits,
-        types,
-        columns,
-        prediction_types,
-        label=spec.label,
+        spec,
+        predictions,
+        columns=given_for(question.columns, names, other=other_names),
         task=question.task,
         positive=question.positive,
     )
-    predicted = read_predicted(
-        engine, predictions, columns, target, types=prediction_types, key={name: types[name] for name in spec.key}
-    )
-    clusters = find_clusters(engine, splits, spec, types)
+    splits, types = ready.splits, ready.types
     try:
-        rows, coverage = join_predictions(engine, splits, predicted, target, clusters)
+        rows, coverage = join_predictions(engine, splits, ready.predicted, ready.target, ready.clusters)
         errors = measure(engine, rows, quantile=question.quantile)
         slices: SliceReport | str | None = None
         if question.slices is not None:
@@ -169,7 +150,7 @@ def diagnose(
                 coverage,
                 question.against,
                 predictions=predictions.name,
-                columns=given_for(question.columns, other_names, other=list(prediction_types)),
+                columns=given_for(question.columns, other_names, other=names),
                 metric=question.metric,
                 quantile=question.quantile,
                 difference=question.difference,
