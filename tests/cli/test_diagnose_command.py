@@ -67,6 +67,22 @@ def test_json_is_the_report(reports: Path, run: Callable[..., Any]) -> None:
     assert json.loads(outcome.out) == json.loads((reports / "diagnosis.json").read_text())
 
 
+def test_the_page_has_the_other_model_and_what_more_rows_would_give(reports: Path, run: Callable[..., Any]) -> None:
+    Path("errors.csv").write_text(
+        "fraction,split,error\n" + "".join(f"{f},dev,{0.2 + 0.1 * f**-0.5}\n" for f in (0.1, 0.2, 0.4, 0.7, 1))
+    )
+    outcome = run(
+        *("diagnose", "late", "--predictions", "predictions.parquet", "--against", "predictions.csv"),
+        *("--curve", "errors.csv"),
+    )
+
+    assert outcome.code == 0, outcome.err
+    page = (reports / "diagnosis.html").read_text()
+    assert '<h2 id="comparison">Beside the other model</h2>' in page
+    assert '<h2 id="curve">What more rows would give</h2>' in page
+    assert "error = " in page
+
+
 @pytest.mark.parametrize(
     ("suffix", "start"), [("html", "<!doctype html>"), ("json", "{"), ("md", "### Diagnosis of `late@1.0.0`")]
 )

@@ -30,6 +30,8 @@ from warehouse.checks.diagnosis.words import (
 )
 from warehouse.findings import Finding
 from warehouse.reports import diagnosis_charts as charts
+from warehouse.reports import diagnosis_comparison_text as comparison_text
+from warehouse.reports import diagnosis_curve_text as curve_text
 from warehouse.reports.diagnosis_text import metric_headers
 from warehouse.reports.html import render_page
 
@@ -115,6 +117,19 @@ class SliceView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlainPart:
+    """A part that the page shows as the terminal does: sentences and a table."""
+
+    id: str
+    title: str
+    short: str
+    """Its title among the links."""
+    lines: tuple[str, ...]
+    headers: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TagView:
     """One tag of people's."""
 
@@ -153,6 +168,7 @@ def diagnosis_html(result: Diagnosis) -> str:
         slice_metric=METRIC_WORDS[slices.metric] if slices else "",
         tallies=list(tally_views(result)),
         findings=coverage_findings(result),
+        plain_parts=list(plain_parts(result)),
         most_lines=MOST_LINES,
     )
 
@@ -295,6 +311,28 @@ def tally_views(result: Diagnosis) -> Iterator[TallyView]:
             for tag in tally.tags
         ]
         yield TallyView(tally=tally, tags=tags)
+
+
+def plain_parts(result: Diagnosis) -> Iterator[PlainPart]:
+    """The comparison with another model and the learning curve, where they were asked for."""
+    if result.comparison is not None:
+        yield PlainPart(
+            id="comparison",
+            title="Beside the other model",
+            short="Comparison",
+            lines=(comparison_text.comparison_opening(result.comparison),),
+            headers=comparison_text.comparison_headers(result.comparison),
+            rows=comparison_text.comparison_rows(result.comparison),
+        )
+    if result.curve is not None:
+        yield PlainPart(
+            id="curve",
+            title="What more rows would give",
+            short="More rows",
+            lines=tuple(curve_text.curve_lines(result.curve)),
+            headers=curve_text.curve_headers(result.curve),
+            rows=curve_text.curve_rows(result.curve),
+        )
 
 
 def _percent(value: float) -> str:
