@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import time
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 OUT = Path(__file__).parent / "out"
 """Generated data and results; ignored by git."""
+
+LAUNCHER = """
+import os, resource, sys, time
+started = time.perf_counter()
+process = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
+_, status = os.waitpid(process, 0)
+seconds = time.perf_counter() - started
+with open(sys.argv[1], "w") as report:
+    report.write(f"{seconds} {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024}")
+code = os.waitstatus_to_exitcode(status)
+sys.exit(code if code >= 0 else 128 - code)
+"""
+"""Starts the process from a small one: on Linux a process' peak is never below the size of the one it came from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,19 +41,17 @@ def run_process(*command: str, repeat: int = 1) -> Measurement:
     words = (sys.executable, *command) if command[0].endswith(".py") else command
     best: Measurement | None = None
     for _ in range(repeat):
-        started = time.perf_counter()
-        process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        output = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.perf_counter() - started
-        if process.returncode:
-            raise SystemExit(f"{' '.join(words)} exited with {process.returncode}\n{output}")
+        with tempfile.NamedTemporaryFile() as report:
+            launcher = (sys.executable, "-S", "-E", "-c", LAUNCHER, report.name, *words)
+            process = subprocess.run(launcher, stdout=subprocess.PIPE, text=True)
+            if process.returncode:
+                raise SystemExit(f"{' '.join(words)} exited with {process.returncode}\n{process.stdout}")
+            seconds, peak_mb = map(float, report.read().split())
+        output = process.stdout
         for line in output.splitlines():
             if line.startswith("seconds="):
                 seconds = float(line.removeprefix("seconds="))
-        measured = Measurement(seconds=seconds, peak_mb=usage.ru_maxrss / 1024, output=output)
+        measured = Measurement(seconds=seconds, peak_mb=peak_mb, output=output)
         if best is None or measured.seconds < best.seconds:
             best = measured
     assert best is not None

@@ -17,6 +17,7 @@ TOPICS = (
     "calibration",
     "stability",
     "leakage",
+    "diagnosis",
     "entities",
     "versions",
     "peers_split",

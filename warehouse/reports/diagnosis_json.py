@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from warehouse.checks.diagnosis.curve_result import LearningCurve
-from warehouse.checks.diagnosis.result import Diagnosis
+from warehouse.checks.diagnosis.result import Diagnosis, MetricName
 from warehouse.reports.plain_values import plain
 
 FORMAT = "ml-warehouse diagnosis"
@@ -24,3 +25,34 @@ def diagnosis_document(result: Diagnosis | LearningCurve) -> dict[str, Any]:
 def diagnosis_json(result: Diagnosis | LearningCurve) -> str:
     """The document as text."""
     return json.dumps(diagnosis_document(result), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiagnosisDocument(Diagnosis):
+    """What `diagnosis.json` holds; only `docs/diagnosis.schema.json` is made from it."""
+
+    format: Literal["ml-warehouse diagnosis"]
+    format_version: Literal[1]
+
+
+def diagnosis_schema() -> dict[str, Any]:
+    """The JSON schema (2020-12) that every `diagnosis.json` satisfies."""
+    from pydantic import TypeAdapter
+
+    adapter = TypeAdapter(DiagnosisDocument)
+    # Parts of the result name this type, whose module imports theirs.
+    adapter.rebuild(_types_namespace={"MetricName": MetricName})
+    schema: dict[str, Any] = _with_nulls(adapter.json_schema(mode="serialization"))
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _with_nulls(schema: Any) -> Any:
+    """The same, in which every number may be null: those that are not finite are."""
+    if isinstance(schema, list):
+        return [_with_nulls(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: ["number", "null"] if (key, value) == ("type", "number") else _with_nulls(value)
+        for key, value in schema.items()
+    }
