@@ -31,14 +31,6 @@ def compared_areas_sql(table: str) -> Query:
     Args:
         table: quoted; has `s`, `g`, `is_positive`, and `r1`, `r2`, what either model ranks rows by.
     """
-    ranks = ", ".join(
-        f"""
-                count(*) filter (where is_positive = 0) over (partition by s order by r{i} range unbounded preceding)
-                - count(*) filter (where is_positive = 0) over (partition by s, r{i}) / 2 as negatives_{i},
-                count(*) filter (where is_positive = 1) over (partition by s order by r{i} range unbounded preceding)
-                - count(*) filter (where is_positive = 1) over (partition by s, r{i}) / 2 as positives_{i}"""
-        for i in (1, 2)
-    )
     areas = ", ".join(
         f"sum(negatives_{i}) filter (where is_positive = 1) / max(positives) / max(negatives) as area_{i}"
         for i in (1, 2)
@@ -63,8 +55,24 @@ def compared_areas_sql(table: str) -> Query:
             having min(is_positive) = 0 and max(is_positive) = 1
             """,
         ),
-        # Rows of either class that a row is ranked above, ties half.
-        Step("row_ranks", f"select s, g, is_positive, {ranks} from {table}"),
+        *_rank_steps(table, 1),
+        *_rank_steps(table, 2),
+        Step(
+            "row_ranks",
+            f"""
+            select
+                s,
+                g,
+                is_positive,
+                negatives_1,
+                positives_1,
+                negatives_2,
+                positives_2,
+            from {table}
+            join score_ranks_1 using (s, r1)
+            join score_ranks_2 using (s, r2)
+            """,
+        ),
         Step("split_areas", f"select s, {areas} from row_ranks join class_counts using (s) group by s"),
         Step(
             "cluster_parts",
@@ -97,6 +105,36 @@ def compared_areas_sql(table: str) -> Query:
             """,
         ),
     )
+
+
+def _rank_steps(table: str, place: int) -> tuple[Step, Step]:
+    """How many rows of either class each score of one model is above, ties half."""
+    score = f"r{place}"
+    counts = Step(
+        f"score_counts_{place}",
+        f"""
+        select
+            s,
+            {score},
+            sum(is_positive)::double as positives,
+            sum(1 - is_positive)::double as negatives,
+        from {table}
+        group by s, {score}
+        """,
+    )
+    ranks = Step(
+        f"score_ranks_{place}",
+        f"""
+        select
+            s,
+            {score},
+            sum(negatives) over below - negatives / 2 as negatives_{place},
+            sum(positives) over below - positives / 2 as positives_{place},
+        from {counts.name}
+        window below as (partition by s order by {score} rows unbounded preceding)
+        """,
+    )
+    return counts, ranks
 
 
 def read_compared_areas(engine: Engine, table: str, *, is_clustered: bool) -> dict[int, ComparedAreas]:
