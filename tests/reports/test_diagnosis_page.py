@@ -6,12 +6,12 @@ import html
 import json
 import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 
 import browser
 import diagnosis_results
 import pytest
+from page_elements import elements
 
 from warehouse.checks.diagnosis.result import Answer, Diagnosis, MetricName
 from warehouse.reports.diagnosis_charts import levels_scale, reliability, scale_of
@@ -27,23 +27,6 @@ MAKERS = [
     diagnosis_results.full,
     diagnosis_results.hostile,
 ]
-
-
-class Elements(HTMLParser):
-    """Every start tag with its attributes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-
-
-def elements(page: str) -> list[tuple[str, dict[str, str | None]]]:
-    parser = Elements()
-    parser.feed(page)
-    return parser.found
 
 
 def test_the_page_opens_with_the_verdict_and_what_to_do() -> None:

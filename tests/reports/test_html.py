@@ -6,13 +6,13 @@ import html
 import json
 import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 
 import browser
 import drift_reports
 import drift_results
 import pytest
+from page_elements import elements
 
 from warehouse.checks.drift.importance import rank_columns
 from warehouse.checks.drift.report import DriftReport
@@ -24,23 +24,6 @@ STRUCTURE = "html head meta title style body header main footer section article 
 TEXT = "h1 h2 h3 h4 h5 p ul li b i a span bdi dl dt dd div details summary table thead tbody caption tr th td"
 DRAWN_OR_USED = "svg g path circle text input label fieldset legend select option button"
 ALLOWED = {*STRUCTURE.split(), *TEXT.split(), *DRAWN_OR_USED.split()}
-
-
-class Elements(HTMLParser):
-    """Every start tag with its attributes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-
-
-def elements(page: str) -> list[tuple[str, dict[str, str | None]]]:
-    parser = Elements()
-    parser.feed(page)
-    return parser.found
 
 
 def test_the_report_opens_with_the_verdict() -> None:

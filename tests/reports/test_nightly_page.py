@@ -7,12 +7,12 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import browser
 import nightly_runs
 import pytest
+from page_elements import elements
 
 from warehouse.records import Status
 from warehouse.reports.nightly_page import history_sentence, night_bars, nightly_html, way
@@ -26,23 +26,6 @@ MAKERS = [nightly_runs.good, nightly_runs.bad, nightly_runs.held_back, nightly_r
 
 def page_of(nightly: Nightly) -> str:
     return nightly_html(nightly, history=nightly_runs.history(), project_name="nyc-flights")
-
-
-class Elements(HTMLParser):
-    """Every start tag with its attributes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-
-
-def elements(page: str) -> list[tuple[str, dict[str, str | None]]]:
-    parser = Elements()
-    parser.feed(page)
-    return parser.found
 
 
 @pytest.mark.parametrize(
