@@ -57,7 +57,7 @@ class NamedRows:
 
 
 def check_presence(rows: NamedRows) -> None:
-    """Makes sure that a version's files are there.
+    """Makes sure that a version's files are there, and whole as far as their sizes tell.
 
     Raises:
         VersionError: some are not.
@@ -69,6 +69,9 @@ def check_presence(rows: NamedRows) -> None:
             f"\n  get them back: warehouse pull {reference}; or let its profile stand for them as the first of two: "
             f"warehouse drift {reference} @build"
         )
+    if rows.version is not None:
+        for split in [rows.split] if rows.split else rows.version.splits:
+            rows.version.check_files(split)
 
 
 def confine_to_rows(connection: duckdb.DuckDBPyConnection, *rows: NamedRows) -> None:
@@ -145,19 +148,16 @@ def _is_version(project: Project, reference: str) -> bool:
 
 
 def rows_of_version(version: Version, split: str | None = None) -> NamedRows:
-    """One split of a version, or all of its rows.
+    """One split of a version, or all of its rows; the files need not be there, since a profile may stand for them.
 
     Raises:
         VersionError: the version has no such split.
     """
-    if split is not None:
-        return NamedRows(
-            name=f"{split} of {version.reference}", relation=version.split(split), version=version, split=split
-        )
     manifest = version.manifest
-    paths = [str(path) for name in version.splits for path in version.files(name)]
-    relation = read_relation(manifest.spec.format, paths, manifest.columns, name=version.reference)
-    return NamedRows(name=version.reference, relation=relation, version=version)
+    name = version.reference if split is None else f"{split} of {version.reference}"
+    paths = [str(path) for each in (version.splits if split is None else [split]) for path in version.files(each)]
+    relation = read_relation(manifest.spec.format, paths, manifest.columns, name=name)
+    return NamedRows(name=name, relation=relation, version=version, split=split)
 
 
 def columns_of_export(version: Version, names: Sequence[str]) -> dict[str, str]:

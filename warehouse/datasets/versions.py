@@ -91,12 +91,16 @@ class Version:
             VersionError: this version has no such split, or a file of it is missing or cut off.
         """
         paths = [str(path) for path in self.files(name)]
-        self._check_files(name)
+        self.check_files(name)
         columns = self.manifest.columns
         return read_relation(self.manifest.spec.format, paths, columns, name=f"{self.reference} {name}")
 
-    def _check_files(self, split: str) -> None:
-        """What costs nothing to see; `verify` reads the files."""
+    def check_files(self, split: str) -> None:
+        """Looks at what costs nothing to see; `verify` reads the files.
+
+        Raises:
+            VersionError: a file of the split is missing or cut off.
+        """
         for file in (file for record in self.manifest.splits if record.name == split for file in record.files):
             try:
                 found = (self.path / file.path).stat().st_size

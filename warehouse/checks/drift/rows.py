@@ -64,6 +64,7 @@ def report_of_rows(engine: Engine, left: NamedRows, right: NamedRows, question: 
     if question.by_profile or left.is_gone:
         with readable(engine, right) as second:
             return _report_by_profile(engine, left, second, question)
+    check_presence(left)
     own = not (question.label or question.time or question.groups or question.every)
     if own and left.version is not None and right.version is not None:
         if left.version.path == right.version.path and left.split and right.split:
