@@ -18,6 +18,7 @@ TOPICS = (
     "stability",
     "leakage",
     "diagnosis",
+    "diagnosis_cases",
     "entities",
     "versions",
     "peers_split",

@@ -109,6 +109,7 @@ def diagnose(
     from warehouse.checks.diagnosis.error_sheet import read_tags, sheet_rows
     from warehouse.checks.diagnosis.learning_curve import CurveQuestion, read_learning_curve, usual_curve_metric
     from warehouse.checks.diagnosis.result import MetricName, Task
+    from warehouse.checks.diagnosis.text_keys import with_text_keys
     from warehouse.datasets.named_rows import confine_to_rows, find_rows, rows_of_version
     from warehouse.datasets.versions import find_version_or_folder
     from warehouse.engine.local import LocalEngine
@@ -151,8 +152,6 @@ def diagnose(
     errors = find_rows(project, curve) if curve is not None else None
     other = find_rows(project, against) if against is not None else None
     given = [each for each in (rows, errors, other) if each is not None]
-    if other is not None:
-        question = replace(question, against=other.relation)
     settings = project.settings
     result: Diagnosis | None = None
     learned: LearningCurve | None = None
@@ -165,7 +164,10 @@ def diagnose(
     ) as connection:
         confine_to_rows(connection, rows_of_version(version), *given)
         engine = LocalEngine(connection)
+        if other is not None:
+            question = replace(question, against=with_text_keys(engine, version, other, question.columns).relation)
         if rows is not None:
+            rows = with_text_keys(engine, version, rows, question.columns)
             result = diagnose_version(engine, version, rows.relation, question)
             if sheet is not None:
                 if result.slices is None:

@@ -194,3 +194,25 @@ def test_two_models_are_compared(reports: Path, run: Callable[..., Any]) -> None
     outcome = run("diagnose", "late", "--against", "predictions.csv", "--curve", "predictions.csv")
     assert outcome.code == 2
     assert "--against is what --predictions are compared with" in outcome.err
+
+
+def test_keys_that_are_text_are_read_from_csv_as_they_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Callable[..., Any]
+) -> None:
+    rows = ROWS.replace("i as id", "lpad(i::varchar, 5, '0') as id")
+    fake = fake_builds.Fake(tmp_path / "project")
+    fake.build(DATASET, rows=rows)
+    monkeypatch.chdir(fake.project.root)
+    assert run("export", "late").code == 0
+    with duckdb.connect() as connection:
+        connection.execute(f"copy (select id as \"i'd\", is_late as prediction from ({rows})) to 'predictions.csv'")
+
+    outcome = run(
+        *("diagnose", "late", "--predictions", "predictions.csv", "--column", "id=i'd"),
+        *("--against", "predictions.csv", "--json"),
+    )
+
+    assert outcome.code == 0, outcome.err
+    document = json.loads(outcome.out)
+    assert document["coverage"]["extra_count"] == 0
+    assert all(split["missing_count"] == 0 for split in document["coverage"]["splits"])

@@ -48,6 +48,11 @@ class NamedRows:
     """Whether reading it means to guess types and parse text, which one wants to do once."""
 
     @property
+    def is_csv(self) -> bool:
+        """Whether these are CSV files, whose types are guessed."""
+        return self.is_text and any(path.lower().removesuffix(".gz").endswith(".csv") for path in self.paths)
+
+    @property
     def is_gone(self) -> bool:
         """Whether it is a version and some of its files are not there."""
         if self.version is None:
@@ -277,7 +282,12 @@ def _matching(text: str) -> list[str]:
         raise ProjectError(f"{text!r} is not a pattern of files: {error}") from error
 
 
-def _relation(kind: str, paths: Sequence[str], name: str) -> Relation:
+def with_text_columns(rows: NamedRows, columns: Sequence[str]) -> NamedRows:
+    """The same rows of CSV files, with these columns as text, as it is written there."""
+    return replace(rows, relation=_relation(".csv", rows.paths, rows.name, text_columns=columns))
+
+
+def _relation(kind: str, paths: Sequence[str], name: str, *, text_columns: Sequence[str] = ()) -> Relation:
     if kind == ".parquet":
         return Relation.parquet(paths, name=name)
     if kind == ".arrow":
@@ -286,5 +296,8 @@ def _relation(kind: str, paths: Sequence[str], name: str) -> Relation:
     # All rows are looked at to find the types, so that these do not depend on which come first.
     options = "union_by_name = true, hive_partitioning = false, sample_size = -1"
     if kind == ".csv":
+        if text_columns:
+            texts = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in text_columns)
+            options += f", types = {{{texts}}}"
         return Relation(f"read_csv([{listed}], {options})", name)
     return Relation(f"read_json([{listed}], format = 'newline_delimited', {options})", name)
