@@ -148,12 +148,15 @@ def test_the_variance_of_an_area_is_delongs(engine: LocalEngine, groups: tuple[s
     assert estimate.standard_error**2 == pytest.approx(delong_variance(flag, probability, owner if groups else None))
 
 
-def test_scores_sorted_in_parts_give_the_same_area(engine: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("groups", [(), ("owner",)], ids=["independent", "clustered"])
+def test_scores_sorted_in_parts_give_the_same_area(
+    engine: LocalEngine, monkeypatch: pytest.MonkeyPatch, groups: tuple[str, ...]
+) -> None:
     given = f"select id, {PROBABILITY} as probability from data"
-    whole = [errors.of(MetricName.AUC) for errors in diagnosis(engine, given).splits]
+    whole = [errors.of(MetricName.AUC) for errors in diagnosis(engine, given, groups=groups).splits]
 
     monkeypatch.setattr(curve_area, "RANGE_ROWS", 100)
-    parts = [errors.of(MetricName.AUC) for errors in diagnosis(engine, given).splits]
+    parts = [errors.of(MetricName.AUC) for errors in diagnosis(engine, given, groups=groups).splits]
 
     for one, other in zip(whole, parts, strict=True):
         assert one is not None

@@ -48,7 +48,8 @@ def bin_values(rows: JoinedRows) -> dict[str, str]:
 def cluster_values(rows: JoinedRows) -> dict[str, str]:
     """What the clustered means must hold of a split, for `design_effect`."""
     probability, hit = _judged(rows)
-    return {EXCESS: f"({hit})::utinyint - {probability}", SQUARE: f"(({hit})::utinyint - {probability}) ** 2"}
+    excess = f"(({hit})::utinyint - {probability})"
+    return {EXCESS: excess, SQUARE: f"{excess} * {excess}"}
 
 
 def calibration(cells: Sequence[Cell], clustered: Mapping[str, Mean] | None = None) -> Calibration:

@@ -79,7 +79,7 @@ def clustered_means_sql(rows: JoinedRows, values: Mapping[str, str]) -> Query:
     means = ", ".join(f"sum(v{i}) / sum(n) as m{i}" for i in range(len(listed)))
     errors = ", ".join(
         f"any_value(m{i}) as m{i}, case when count(*) > 1 then"
-        f" sqrt(sum((v{i} - m{i} * n) ** 2) * count(*) / (count(*) - 1)) / sum(n) end as e{i}"
+        f" sqrt(sum((v{i} - m{i} * n) * (v{i} - m{i} * n)) * count(*) / (count(*) - 1)) / sum(n) end as e{i}"
         for i in range(len(listed))
     )
     return Query.of(

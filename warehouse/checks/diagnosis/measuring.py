@@ -71,7 +71,9 @@ def row_values(rows: JoinedRows, *, quantile: float | None = None) -> dict[Metri
     if rows.has("label_probability"):
         values[MetricName.LOG_LOSS] = f"-ln(greatest(label_probability, {LEAST_PROBABILITY!r}::double))"
     if rows.has("probability"):
-        values[MetricName.BRIER] = f"(probability - (label = {rows.target.positive_code})::int) ** 2"
+        # Powers take many times as long as products.
+        distance = f"(probability - (label = {rows.target.positive_code})::utinyint)"
+        values[MetricName.BRIER] = f"{distance} * {distance}"
     return values
 
 
