@@ -37,6 +37,7 @@ def build(
 
     Example: warehouse docs build
     """
+    from warehouse.checks.drift.words import count_text
     from warehouse.site.site import build_site
 
     project = Project.find(context.obj)
@@ -52,9 +53,9 @@ def build(
         console.print_json(site)
         return
     console.print_line(site.headline)
-    size = console.size_text(site.byte_count)
+    pages = f"{count_text(site.page_count, 'page')} ({console.size_text(site.byte_count)})"
     console.print_line(
-        f"{site.page_count:,} pages ({size}) and {site.report_count:,} reports in {site.seconds:.1f} s: "
+        f"{pages} and {count_text(site.report_count, 'report')} in {site.seconds:.1f} s: "
         f"{project.relative(site.path / 'index.html')}"
     )
     console.print_line("open it, or show it to a browser with: warehouse docs serve")
