@@ -56,10 +56,10 @@ def diagnose(
         typer.Option(help="The least difference that you want to see; default: a tenth of the last split's error."),
     ] = None,
     metric: Annotated[
-        str | None, typer.Option(help="What the gaps are measured in; default: error_rate, mae or loss.")
+        str | None, typer.Option(help="What the gaps are measured in; default: error_rate, mae, loss or ndcg.")
     ] = None,
     task: Annotated[
-        str | None, typer.Option(help="classes, numbers or loss; default: what label and predictions suggest.")
+        str | None, typer.Option(help="classes, numbers, loss or ranking; default: what label and predictions suggest.")
     ] = None,
     column: Annotated[
         list[str] | None,
@@ -71,6 +71,9 @@ def diagnose(
         str | None, typer.Option(help="Of two classes the one that probability is of; default: the later one, true, 1.")
     ] = None,
     quantile: Annotated[float | None, typer.Option(help="The quantile that was predicted; adds pinball loss.")] = None,
+    at: Annotated[
+        int | None, typer.Option(help="Of a ranking: NDCG counts so many rows of a query; default: 10.")
+    ] = None,
     slices: Annotated[
         str | None,
         typer.Option(
@@ -127,6 +130,7 @@ def diagnose(
         human_rows=human_rows,
         difference=detect,
         quantile=quantile,
+        at=at,
         slices=_slices(slices, sheet, tags),
         tags=read_tags(tags) if tags is not None else None,
     )

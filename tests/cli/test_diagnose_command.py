@@ -60,6 +60,22 @@ def test_the_mismatch_is_told_and_kept(reports: Path, run: Callable[..., Any], s
     assert document["largest"]["causes"] == ["data_mismatch"]
 
 
+def test_a_ranking_is_judged_by_query(reports: Path, run: Callable[..., Any]) -> None:
+    with duckdb.connect() as connection:
+        noise = "(case when happened_at < '2013-04-20' then 1 else 4 end) * (hash(id * 31) % 1000) / 1000"
+        connection.execute(
+            f"copy (select id, id // 8 as screen, is_late::int + {noise} as score from ({ROWS})) to 'scores.csv'"
+        )
+    outcome = run("diagnose", "late", "--predictions", "scores.csv", "--column", "query=screen", "--at", "5")
+
+    assert outcome.code == 0, outcome.err
+    assert "The largest gap is data mismatch, from train_dev to dev: " in outcome.out
+    assert "ranked by screen, NDCG of the first 5" in outcome.out
+    document = json.loads((reports / "diagnosis.json").read_text())
+    assert (document["task"], document["metric"], document["ranking"]["at"]) == ("ranking", "ndcg", 5)
+    assert "NDCG" in (reports / "diagnosis.html").read_text()
+
+
 def test_json_is_the_report(reports: Path, run: Callable[..., Any]) -> None:
     outcome = run("diagnose", "late@1.0.0", "--predictions", "predictions.parquet", "--json", "--fail-on", "warning")
 

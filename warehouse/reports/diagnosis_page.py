@@ -188,7 +188,7 @@ def ladder(result: Diagnosis) -> list[LevelView | GapView]:
                 level=level,
                 value=value_text(result.metric, level.estimate.value),
                 interval="as given" if is_known else interval_text(result.metric, level.estimate),
-                rows=f"{level.estimate.row_count:,} rows" if level.estimate.row_count else "",
+                rows=f"{level.estimate.row_count:,} {result.units}" if level.estimate.row_count else "",
                 span=charts.span(scale, level.estimate),
                 is_known=is_known,
             )
@@ -197,7 +197,7 @@ def ladder(result: Diagnosis) -> list[LevelView | GapView]:
 
 
 def _gap_view(result: Diagnosis, gap: Gap, left: Level, scale: charts.Scale) -> GapView:
-    word, _, more = answer_text(gap).partition("; ")
+    word, _, more = answer_text(gap, result.units).partition("; ")
     return GapView(
         gap=gap,
         title=causes_text(gap.causes),

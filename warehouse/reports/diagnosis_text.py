@@ -15,7 +15,7 @@ from warehouse.checks.diagnosis.words import (
     value_text,
 )
 
-LEVEL_RIGHT = ("rows", "value", "gap")
+LEVEL_RIGHT = ("rows", "queries", "value", "gap")
 SPLIT_RIGHT = ("rows",)
 
 
@@ -24,12 +24,22 @@ def diagnosis_opening(result: Diagnosis) -> str:
     rows = ", ".join(
         f"{split.split} {split.judged_count:,}" for split in result.coverage.splits if split.predicted_count
     )
-    return f"{result.subject} predicted by {result.predictions}: {rows}"
+    ranked = f"; ranked by {result.ranking.query}, NDCG of the first {result.ranking.at:,}" if result.ranking else ""
+    return f"{result.subject} predicted by {result.predictions}: {rows}{ranked}"
 
 
 def level_headers(result: Diagnosis) -> tuple[str, ...]:
     """Of `level_rows`."""
-    return ("level", "rows", METRIC_WORDS[result.metric], "95% interval", "gap", "95% interval", "what it is", "answer")
+    return (
+        "level",
+        result.units,
+        METRIC_WORDS[result.metric],
+        "95% interval",
+        "gap",
+        "95% interval",
+        "what it is",
+        "answer",
+    )
 
 
 def level_rows(result: Diagnosis) -> list[tuple[str, ...]]:
@@ -49,7 +59,7 @@ def level_rows(result: Diagnosis) -> list[tuple[str, ...]]:
                 change_text(metric, gap.change.value) if gap else "",
                 change_interval_text(metric, gap.change) if gap else "",
                 causes_text(gap.causes) if gap else "",
-                answer_text(gap) if gap else "",
+                answer_text(gap, result.units) if gap else "",
             )
         )
     return rows

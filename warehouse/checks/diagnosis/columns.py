@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from warehouse.errors import PredictionError, problem_list, suggestion
 
-PREDICTION, PROBABILITY, SCORE, LOSS = "prediction", "probability", "score", "loss"
+PREDICTION, PROBABILITY, SCORE, LOSS, QUERY = "prediction", "probability", "score", "loss", "query"
 ROLES = (PREDICTION, PROBABILITY, SCORE, LOSS)
 """What predictions may hold besides the key, and what its column is called unless somebody says otherwise."""
 OF_CLASS = f"{PROBABILITY}_"
@@ -27,9 +27,11 @@ class PredictionColumns:
     class_probabilities: Mapping[str, str] = field(default_factory=dict)
     """By class, as text."""
     score: str | None = None
-    """Any number that is greater where the positive class is likelier."""
+    """Any number that is greater where the positive class is likelier, or that a query's rows are ranked by."""
     loss: str | None = None
     """How bad the row's prediction is; 0 is best, whatever the unit."""
+    query: str | None = None
+    """Of a ranking, what is ranked together; None also when the dataset has it."""
 
     @property
     def has_probabilities(self) -> bool:
@@ -53,14 +55,15 @@ def find_columns(
     Args:
         names: the columns that the predictions have.
         key: the dataset's key.
-        given: columns by role: `prediction`, `probability`, `probability_<class>`, `score`, `loss` or a key's name.
+        given: columns by role: `prediction`, `probability`, `probability_<class>`, `score`, `loss`, `query` or a
+            key's name.
         predictions: what holds them, for messages.
 
     Raises:
         PredictionError: a column is missing, or a role unknown.
     """
     by_name = {name.casefold(): name for name in names} | {name: name for name in names}
-    known = (*key, *ROLES)
+    known = (*key, *ROLES, QUERY)
     problems = [
         f"nothing is called {role!r}; {suggestion(role, (*known, f'{OF_CLASS}<class>'))}"
         for role in given
@@ -107,4 +110,5 @@ def find_columns(
         class_probabilities=of_class,
         score=taken.get(SCORE),
         loss=taken.get(LOSS),
+        query=found(QUERY),
     )

@@ -25,6 +25,8 @@ from warehouse.checks.diagnosis.gaps import (
 from warehouse.checks.diagnosis.joined import JoinedRows, drop_joined, join_predictions
 from warehouse.checks.diagnosis.measuring import measure
 from warehouse.checks.diagnosis.preparing import prepare
+from warehouse.checks.diagnosis.ranking import USUAL_AT, not_ranked, rank
+from warehouse.checks.diagnosis.ranking_result import Ranking
 from warehouse.checks.diagnosis.result import (
     DEFAULT_METRICS,
     Coverage,
@@ -64,6 +66,8 @@ class Question:
     """The least difference that one wants to see; None: a tenth of the last split's error."""
     quantile: float | None = None
     """The quantile that was predicted, for pinball loss."""
+    at: int | None = None
+    """Of a ranking, how many rows of a query NDCG counts; None: `USUAL_AT`."""
     slices: SliceQuestion | None = None
     """Where to look for slices with more errors; None: nowhere."""
     tags: TagSheet | None = None
@@ -82,6 +86,8 @@ class Question:
             yield "--human-rows says how surely --human is known, and --human is not given"
         if self.human_rows is not None and self.human_rows < 1:
             yield f"--human-rows must be at least 1, not {self.human_rows}"
+        if self.at is not None and self.at < 1:
+            yield f"--at must be at least 1, not {self.at}"
         if self.quantile is not None and not 0 < self.quantile < 1:
             yield f"--quantile must lie between 0 and 1, not {self.quantile:g}"
 
@@ -123,11 +129,23 @@ def diagnose(
         positive=question.positive,
     )
     splits, types = ready.splits, ready.types
+    if ready.query is None and question.at is not None:
+        raise PredictionError(f"--at is for rankings, and these are predictions of {ready.target.task.value}")
+    if ready.query is not None and question.against is not None:
+        raise PredictionError("--against compares errors of single rows, and a ranking has none")
     try:
-        rows, coverage = join_predictions(engine, splits, ready.predicted, ready.target, ready.clusters)
+        carried = ready.query.carried if ready.query is not None else ()
+        rows, coverage = join_predictions(
+            engine, splits, ready.predicted, ready.target, ready.clusters, carried=carried
+        )
+        ranking: Ranking | None = None
+        if ready.query is not None:
+            rows, ranking = rank(engine, rows, ready.query, at=question.at or USUAL_AT)
         errors = measure(engine, rows, quantile=question.quantile)
         slices: SliceReport | str | None = None
-        if question.slices is not None:
+        if question.slices is not None and ranking is not None:
+            slices = "they are of single rows, and a ranking is judged by query"
+        elif question.slices is not None:
             slices = read_slices(
                 engine,
                 rows,
@@ -164,7 +182,8 @@ def diagnose(
         slices=slices if isinstance(slices, SliceReport) else None,
         tags=_tags(slices, question),
         comparison=comparison,
-        not_judged=tuple(_not_judged(result, spec, types, rows)),
+        ranking=ranking,
+        not_judged=(*_not_judged(result, spec, types, rows), *(not_ranked(ranking) if ranking else ())),
     )
     if isinstance(slices, str):
         result = replace(result, not_judged=(*result.not_judged, f"slices: {slices}"))
@@ -238,7 +257,7 @@ def _check_metric(metric: MetricName, errors: tuple[SplitErrors, ...], question:
     known = list(dict.fromkeys(each.name.value for split in errors for each in split.metrics))
     if errors and metric.value not in known:
         raise PredictionError(f"these predictions do not tell {metric.value}; known: {', '.join(known)}")
-    if metric.is_share and question.human is not None and not 0 <= question.human <= 1:
+    if (metric.is_share or metric.is_better_greater) and question.human is not None and not 0 <= question.human <= 1:
         raise PredictionError(f"--human must be a share from 0 to 1 ({metric.value}), not {question.human:g}")
     if question.human_rows is not None and metric is not MetricName.ERROR_RATE:
         raise PredictionError(f"--human-rows is for an error rate, and the metric is {metric.value}")

@@ -15,6 +15,8 @@ from warehouse.sql import Query, Relation, Step, identifier
 
 JOINED = Relation.table("diagnosis_joined")
 """The session's table; one row per row of a split."""
+QUERIES = Relation.table("diagnosis_queries")
+"""Of a ranking, the session's table with one row per split and query."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +42,9 @@ class JoinedRows:
     - `prediction`: the same
     - `probability`: of the positive class of two
     - `confidence`: probability of the predicted class; `label_probability`: of the true one
-    - `rank_score`: what orders rows by how likely they are positive
+    - `rank_score`: what orders rows by how likely they are positive, or relevant
     - `loss`: 1 for a wrong class and 0 for the right one, absolute error of a number, or what the predictions say
+    - `q`: hash of what is ranked together
     - what was carried, under its own name
     """
 
@@ -205,7 +208,8 @@ def join_predictions(
 
 def drop_joined(engine: Engine) -> None:
     """Gives back what the joined table takes."""
-    engine.rows(Query.of(Step("drop_joined", f"drop table if exists {JOINED.sql}")))
+    for table in (JOINED, QUERIES):
+        engine.rows(Query.of(Step("drop_joined", f"drop table if exists {table.sql}")))
 
 
 def _rows(
@@ -218,6 +222,8 @@ def _rows(
     columns = {"s": "s", "k": "k", "g": "g" if clusters else "k"}
     if target.task is Task.LOSS:
         columns["loss"] = "loss"
+    elif target.task is Task.RANKING:
+        columns |= {"label": "label", **({"q": "q"} if "q" in predicted.columns else {})}
     else:
         positive = target.positive_code
         prediction = "prediction"

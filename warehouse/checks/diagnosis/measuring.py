@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from warehouse.checks.diagnosis.calibration import Calibration, bin_sql, bin_values, calibration, cluster_values
 from warehouse.checks.diagnosis.curve_area import read_areas
@@ -67,6 +68,8 @@ def row_values(rows: JoinedRows, *, quantile: float | None = None) -> dict[Metri
                 f" else {below} * (prediction - label) end"
             )
         return values
+    if task is Task.RANKING:
+        return {MetricName.NDCG: "ndcg", MetricName.MRR: "reciprocal_rank"}
     values = {MetricName.ERROR_RATE: "loss"}
     if rows.has("label_probability"):
         values[MetricName.LOG_LOSS] = f"-ln(greatest(label_probability, {LEAST_PROBABILITY!r}::double))"
@@ -98,5 +101,11 @@ def _estimate(name: MetricName, mean: Mean) -> Estimate:
         return rate_estimate(mean)
     if name is MetricName.RMSE:
         return root_estimate(mean)
+    if name in (MetricName.NDCG, MetricName.MRR):
+        if not mean.standard_error and mean.value in (0, 1):
+            # No query that is ranked otherwise proves little of what others are.
+            return rate_estimate(mean)
+        found = mean_estimate(mean, least=0.0)
+        return replace(found, high=min(found.high, 1.0))
     # A loss of one's own may be below zero.
     return mean_estimate(mean) if name is MetricName.LOSS else mean_estimate(mean, least=0.0)

@@ -29,7 +29,8 @@ class Predicted:
     """The dataset's key, whose columns these are."""
     columns: tuple[str, ...]
     """Of `prediction` (a class's code or a double; not when `probability` tells it), `probability` (of the positive
-    class), `p_0`, `p_1`... (of each of three classes or more), `score`, `loss` (doubles): those that are there."""
+    class), `p_0`, `p_1`... (of each of three classes or more), `score`, `loss` (doubles), `q` (hash of a query): those
+    that are there."""
     row_count: int
 
     @property
@@ -155,6 +156,10 @@ def _made(columns: PredictionColumns, target: Target, types: Mapping[str, str]) 
         yield "prediction", f"{identifier(columns.prediction)}::double"
     if columns.loss is not None and target.task is Task.LOSS:
         yield "loss", f"{identifier(columns.loss)}::double"
+    if target.task is Task.RANKING and columns.score is not None:
+        yield "score", f"{identifier(columns.score)}::double"
+        if columns.query is not None:
+            yield "q", f"hash({identifier(columns.query)})"
 
 
 def _made_classes(columns: PredictionColumns, target: Target, types: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -228,6 +233,9 @@ def _faults(
         yield from _number_faults(columns.score, types, nulls=True)
     if "loss" in made and columns.loss is not None:
         yield from _number_faults(columns.loss, types, nulls=True)
+    if "q" in made and columns.query is not None:
+        own = identifier(columns.query)
+        yield _Fault(condition=f"{own} is null", words=f"have no query {columns.query!r}", value=own)
     if target.task is Task.CLASSES:
         yield from _probability_faults(columns, target, types)
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from warehouse.checks.diagnosis.comparison_result import Comparison
 from warehouse.checks.diagnosis.curve_result import LearningCurve
+from warehouse.checks.diagnosis.ranking_result import Ranking
 from warehouse.checks.diagnosis.slice_result import SliceReport, TagReport
 from warehouse.findings import Finding
 from warehouse.statistics.estimates import Estimate
@@ -23,6 +24,8 @@ class Task(StrEnum):
     NUMBERS = "numbers"
     LOSS = "loss"
     """Anything: the predictions say each row's loss."""
+    RANKING = "ranking"
+    """The order of each query's rows."""
 
 
 class MetricName(StrEnum):
@@ -37,11 +40,13 @@ class MetricName(StrEnum):
     RMSE = "rmse"
     PINBALL = "pinball"
     LOSS = "loss"
+    NDCG = "ndcg"
+    MRR = "mrr"
 
     @property
     def is_better_greater(self) -> bool:
         """Whether more of it is better."""
-        return self is MetricName.AUC
+        return self in (MetricName.AUC, MetricName.NDCG, MetricName.MRR)
 
     @property
     def is_share(self) -> bool:
@@ -53,6 +58,7 @@ DEFAULT_METRICS: Mapping[Task, MetricName] = {
     Task.CLASSES: MetricName.ERROR_RATE,
     Task.NUMBERS: MetricName.MAE,
     Task.LOSS: MetricName.LOSS,
+    Task.RANKING: MetricName.NDCG,
 }
 """What the gaps are measured in."""
 
@@ -199,7 +205,7 @@ class RequiredSize:
 
     split: str
     row_count: int
-    """Rows that were judged."""
+    """Rows that were judged; of a ranking, queries."""
     needed_count: int
     """With so many, two models that differ by `difference` are told apart 80 times in 100, at most."""
     smallest_difference: float
@@ -243,12 +249,19 @@ class Diagnosis:
     """What more rows would give; None when no errors of other models were given."""
     comparison: Comparison | None = None
     """How it does against another model; None when no other predictions were given."""
+    ranking: Ranking | None = None
+    """How rows were ranked, whose levels then count queries, not rows; None of another task."""
     summary: tuple[str, ...] = ()
     """What it comes down to, in sentences."""
     not_judged: tuple[str, ...] = ()
     """What could not be looked at, and why."""
     findings: tuple[Finding, ...] = ()
     """The most severe first."""
+
+    @property
+    def units(self) -> str:
+        """What levels and sizes count."""
+        return "queries" if self.task is Task.RANKING else "rows"
 
     def of(self, split: str) -> SplitErrors | None:
         """What was measured in this split."""

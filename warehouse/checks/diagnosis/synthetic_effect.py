@@ -22,7 +22,7 @@ from warehouse.checks.diagnosis.result import DEFAULT_METRICS, Coverage, MetricN
 from warehouse.checks.diagnosis.words import METRIC_WORDS, change_interval_text, change_text, value_text
 from warehouse.datasets.spec import DatasetSpec
 from warehouse.engine.base import Engine
-from warehouse.errors import SpecError
+from warehouse.errors import PredictionError, SpecError
 from warehouse.findings import Finding, Severity
 from warehouse.sql import Relation, identifier
 from warehouse.statistics.estimates import Estimate, Mean, difference, mean_estimate, rate_estimate
@@ -142,6 +142,8 @@ def synthetic_effect(
     own_columns = given_for(columns, names, other=other_names)
     carried = [Carried(name=MARK, sql=f"coalesce({identifier(spec.synthetic.column)}, false)")]
     ready = prepare(engine, splits, spec, predictions, columns=own_columns, task=None, positive=positive)
+    if ready.target.task is Task.RANKING:
+        raise PredictionError("what synthetic rows are worth is told by single rows' errors, and a ranking has none")
     try:
         rows, coverage = join_predictions(
             engine, ready.splits, ready.predicted, ready.target, ready.clusters, carried=carried

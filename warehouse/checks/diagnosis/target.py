@@ -88,6 +88,8 @@ def find_target(
             f"the dataset has no label{f' {label!r} among its exported columns' if label else ''}, so predictions "
             "cannot be judged\n  give each row's loss in a column 'loss', and say --task loss"
         )
+    if task is Task.RANKING:
+        return _relevance(label, types[label], columns)
     if not can_predict:
         raise PredictionError(
             "there is neither a column 'prediction' nor a probability\n  say which it is: --column prediction=NAME"
@@ -161,6 +163,17 @@ def _numbers(label: str, label_type: str, columns: PredictionColumns, prediction
     if not is_numeric(family_of(found)):
         raise PredictionError(f"the prediction {columns.prediction!r} is {found}, and the label {label!r} a number")
     return Target(task=Task.NUMBERS, label=label, label_type=label_type)
+
+
+def _relevance(label: str, label_type: str, columns: PredictionColumns) -> Target:
+    family = family_of(label_type)
+    if not is_numeric(family) and family is not Family.BOOLEAN:
+        raise PredictionError(
+            f"the label {label!r} is {label_type}, and a ranking needs a relevance: a number from 0 on, or a boolean"
+        )
+    if columns.score is None:
+        raise PredictionError("there is no column 'score' to rank rows by\n  say which it is: --column score=NAME")
+    return Target(task=Task.RANKING, label=label, label_type=label_type)
 
 
 def _classes(

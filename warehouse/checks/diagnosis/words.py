@@ -30,6 +30,8 @@ METRIC_WORDS = {
     MetricName.RMSE: "root mean squared error",
     MetricName.PINBALL: "pinball loss",
     MetricName.LOSS: "loss",
+    MetricName.NDCG: "NDCG",
+    MetricName.MRR: "mean reciprocal rank",
 }
 CAUSE_WORDS = {
     Cause.BIAS: "avoidable bias",
@@ -75,11 +77,11 @@ def causes_text(causes: Sequence[Cause]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def answer_text(gap: Gap) -> str:
-    """Whether there is a gap, in a few words for a table."""
+def answer_text(gap: Gap, units: str = "rows") -> str:
+    """Whether there is a gap, in a few words for a table; `units` are what levels count."""
     if gap.answer is Answer.UNDECIDED:
         more = " and ".join(f"{needed.row_count:,} of {needed.split}" for needed in gap.more_rows)
-        return f"not enough rows to tell; {more} more needed" if more else "not enough rows to tell"
+        return f"not enough {units} to tell; {more} more needed" if more else f"not enough {units} to tell"
     return {
         Answer.PRESENT: "a gap",
         Answer.ABSENT: "none that matters",
@@ -109,9 +111,10 @@ def _sentences(result: Diagnosis) -> Iterator[str]:
     for gap in result.gaps:
         if gap.answer is Answer.UNDECIDED:
             yield (
-                f"Not enough rows to tell whether there is {causes_text(gap.causes)} from {gap.left} to {gap.right} "
+                f"Not enough {result.units} to tell whether there is {causes_text(gap.causes)} "
+                f"from {gap.left} to {gap.right} "
                 f"({change_text(metric, gap.change.value)}, {change_interval_text(metric, gap.change)})"
-                f"{_more(gap, wanted)}."
+                f"{_more(gap, wanted, result.units)}."
             )
         elif gap.answer is Answer.REVERSED:
             yield (
@@ -132,16 +135,19 @@ def _sentences(result: Diagnosis) -> Iterator[str]:
             yield _too_small(result, size)
 
 
-def _more(gap: Gap, wanted: str) -> str:
+def _more(gap: Gap, wanted: str, units: str) -> str:
     if not gap.more_rows:
         return ""
-    more = " and ".join(f"{count_text(each.row_count, 'more row')} of {each.split}" for each in gap.more_rows)
+    noun = "more query" if units == "queries" else "more row"
+    more = " and ".join(
+        f"{count_text(each.row_count, noun, f'more {units}')} of {each.split}" for each in gap.more_rows
+    )
     return f"; {more} would show it, or show that it is less than {wanted}"
 
 
 def _too_small(result: Diagnosis, size: RequiredSize) -> str:
     return (
-        f"{size.split} has {size.row_count:,} rows and tells two models apart that differ by "
+        f"{size.split} has {size.row_count:,} {result.units} and tells two models apart that differ by "
         f"{change_text(result.metric, size.smallest_difference)}; for {change_text(result.metric, result.difference)} "
         f"it takes {size.needed_count:,} at most."
     )
@@ -201,7 +207,7 @@ def _gap_findings(result: Diagnosis) -> Iterator[Finding]:
             severity=Severity.WARNING if is_large else Severity.INFO,
             check="_or_".join(cause.value for cause in gap.causes),
             subject=gap.right,
-            message=f"{METRIC_WORDS[metric]} from {gap.left} to {gap.right}: {answer_text(gap)} ({text})",
+            message=f"{METRIC_WORDS[metric]} from {gap.left} to {gap.right}: {answer_text(gap, result.units)} ({text})",
             measured=gap.change.value,
             threshold=result.difference,
         )
