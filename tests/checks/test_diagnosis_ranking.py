@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from warehouse.checks.diagnosis.slices import SliceQuestion
 from warehouse.datasets.spec import ColumnSplit, DatasetSpec
 from warehouse.engine.local import LocalEngine
 from warehouse.errors import PredictionError
+from warehouse.reports.diagnosis_json import diagnosis_json
 from warehouse.reports.diagnosis_page import diagnosis_html
 from warehouse.reports.diagnosis_text import diagnosis_opening, level_rows
 from warehouse.sql import Relation
@@ -23,6 +26,7 @@ from warehouse.sql import Relation
 SPEC = DatasetSpec(name="d", model="m", key=("id",), label="relevance", split=ColumnSplit(column="part"))
 U = "((hash(i * 7919 + {}) >> 11)::double / 9007199254740992.0)"
 SESSION = Question(columns={"query": "session"})
+SCHEMA = Path(__file__).parents[2] / "docs/diagnosis.schema.json"
 PARTS = ("train", "train_dev", "dev", "test")
 SCORE = f"round(relevance + 3 * {U.format(2)}, 1)"
 """Has ties."""
@@ -123,6 +127,21 @@ def test_the_query_may_be_of_the_predictions(engine: LocalEngine) -> None:
         assert found.estimate.low == pytest.approx(expected.estimate.low)
 
 
+def test_a_key_called_query_is_the_query(engine: LocalEngine) -> None:
+    data = "select i, i // 4 as query, i % 4 as id, i % 3 as relevance, 'dev' as part from range(40) as numbers(i)"
+
+    result = ranked(
+        engine,
+        "select query as asked, id, i as score from data",
+        Question(task=Task.RANKING, columns={"query": "asked"}),
+        data=data,
+        key=("query", "id"),
+    )
+
+    assert result.ranking is not None
+    assert (result.ranking.query, result.ranking.splits[0].query_count) == ("query", 10)
+
+
 def test_groups_bind_queries_together(engine: LocalEngine) -> None:
     result = ranked(engine, f"select id, {SCORE} as score from data", groups=("person",))
 
@@ -136,6 +155,7 @@ def test_groups_bind_queries_together(engine: LocalEngine) -> None:
 
 
 def test_a_planted_mismatch_is_told(engine: LocalEngine) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
     noise = f"(case when part in ('dev', 'test') then 6 else 1 end) * {U.format(3)}"
 
     result = ranked(
@@ -153,6 +173,9 @@ def test_a_planted_mismatch_is_told(engine: LocalEngine) -> None:
     assert "slices: they are of single rows, and a ranking is judged by query" in result.not_judged
     assert diagnosis_opening(result).endswith("; ranked by session, NDCG of the first 10")
     assert len(level_rows(result)) == 5
+    jsonschema.validate(json.loads(diagnosis_json(result)), json.loads(SCHEMA.read_text(encoding="utf-8")))
+    left = engine.connection.execute("select table_name from duckdb_tables() where temporary").fetchall()
+    assert left == []
     assert "queries it takes" in diagnosis_html(result).casefold()
 
 

@@ -58,7 +58,8 @@ def prepare(
         PredictionError: predictions cannot be used.
         QueryError: a relation cannot be read.
     """
-    is_given = QUERY in columns
+    # A key that is called so is the query, and the role then says what it is called in the predictions.
+    is_given = QUERY in columns and QUERY not in spec.key
     splits = {name: splits[name] for name in (*SPLITS, *splits) if name in splits}
     types = {column.name: column.type for column in engine.columns(next(iter(splits.values())))}
     prediction_types = {column.name: column.type for column in engine.columns(predictions)}
@@ -68,8 +69,8 @@ def prepare(
             f"the version does not hold its key {', '.join(lost)}, so nothing can be joined to it"
             "\n  export the dataset with its key"
         )
-    query = find_query(columns, types, list(prediction_types))
-    if query is not None and not query.is_predicted:
+    query = find_query(columns if is_given else {}, types, list(prediction_types))
+    if is_given and query is not None and not query.is_predicted:
         columns = {role: name for role, name in columns.items() if role != QUERY}
     found = find_columns(list(prediction_types), key=spec.key, given=columns, predictions=predictions.name)
     if query is None or not query.is_predicted:
