@@ -31,7 +31,7 @@ def diagnose(
         str | None,
         typer.Option(
             help="Files (Parquet, CSV, JSON lines, Arrow) or a table of the published build: the dataset's key, and "
-            "prediction, probability or probability_<class>, score, loss.",
+            "prediction, probability or probability_<class>, score, loss, query.",
         ),
     ] = None,
     against: Annotated[

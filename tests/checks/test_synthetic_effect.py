@@ -111,6 +111,11 @@ def test_groups_widen_the_interval_and_tables_are_given_back(engine: LocalEngine
     assert left == []
 
 
+def test_a_ranking_has_no_errors_of_single_rows(engine: LocalEngine) -> None:
+    with pytest.raises(PredictionError, match="a ranking has none"):
+        found(engine, "select id, id as score, owner as query from data", None)
+
+
 def test_two_models_that_share_no_row_cannot_be_compared(engine: LocalEngine) -> None:
     with pytest.raises(PredictionError, match="no labelled row has a prediction both in"):
         found(engine, f"{WITH} where id >= 5000", f"{WITHOUT} where id < 5000")
