@@ -213,7 +213,11 @@ def test_a_hundred_kills_at_random_moments_of_an_export_leave_the_old_version_or
     ends = []
     fake = made.copied_to(tmp_path / "killed")
     for _ in range(100):
+        started = time.perf_counter()
         code, _ = run(fake, "export", seconds=chance.uniform(0, seconds * 1.05))
+        if code == 0:
+            # A machine that was busy at first is faster now, and kills must fall within the run.
+            seconds = min(seconds, time.perf_counter() - started)
         ends.append(code)
         check_whole(fake)
         if version_numbers(fake.project, "late")[-1] == "1.3.0":
