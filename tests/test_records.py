@@ -53,6 +53,26 @@ def test_names_of_old_runs_are_thrown_away(place: Project) -> None:
     assert len(list((place.runs_path / ".taken").iterdir())) <= 51
 
 
+def test_a_process_that_slept_never_gets_an_id_whose_name_was_thrown_away_meanwhile(
+    place: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its look at the folder and its try, eighty others come by: enough for the first to be forgotten."""
+    new_run_id(place, NOW)
+    others: list[str] = []
+    touch = Path.touch
+
+    def sleep_first(path: Path, *, exist_ok: bool = True) -> None:
+        monkeypatch.setattr(Path, "touch", touch)
+        others.extend(new_run_id(place, NOW) for _ in range(80))
+        assert path.name == others[0]
+        assert not path.exists()
+        path.touch(exist_ok=exist_ok)
+
+    monkeypatch.setattr(Path, "touch", sleep_first)
+
+    assert new_run_id(place, NOW) > max(others)
+
+
 def test_two_machines_never_get_the_same_id(place: Project) -> None:
     """Processes with host names of their own, where the system lets them; many ids of one second."""
     script = (

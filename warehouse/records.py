@@ -91,7 +91,7 @@ def new_run_id(project: Project, now: datetime) -> str:
     with storage.storage_errors(f"write {taken_path}"):
         taken_path.mkdir(parents=True, exist_ok=True)
         while True:
-            names = sorted(path.name for path in taken_path.iterdir() if BUILD_ID.fullmatch(path.name))
+            names = _taken_names(taken_path)
             # No id is ever given below the newest, so that only the newest names must stay taken.
             for name in names[:-_KEPT_NAMES]:
                 (taken_path / name).unlink(missing_ok=True)
@@ -100,7 +100,14 @@ def new_run_id(project: Project, now: datetime) -> str:
                 (taken_path / run_id).touch(exist_ok=False)
             except FileExistsError:
                 continue
-            return run_id
+            # NOTE: while this process slept after its look, the name may have been taken and thrown away again. As many
+            # newer ones as are kept lie there ever since; with half of them, the name is left for the next clean-up.
+            if sum(name > run_id for name in _taken_names(taken_path)) < _KEPT_NAMES // 2:
+                return run_id
+
+
+def _taken_names(taken_path: Path) -> list[str]:
+    return sorted(path.name for path in taken_path.iterdir() if BUILD_ID.fullmatch(path.name))
 
 
 def _next_id(stamp: str, taken: list[str]) -> str:
