@@ -25,7 +25,7 @@ ARROWS: dict[str, set[str]] = {
     "extensions": {"errors"},
     "storage": {"errors", "sql", "project", "extensions"},
     "queues": {"errors", "storage"},
-    "engine": {"errors", "sql", "storage"},
+    "engine": {"errors", "sql", "project", "storage"},
     "records": {"errors", "project", "published", "storage", "scrubbing"},
     "dbt_manifest": {"errors", "project", "storage"},
     "dbt_results": {"errors", "scrubbing"},
@@ -100,6 +100,8 @@ OWNERS = {
     "filelock": {"storage"},
     "obstore": {"object_store"},
     "sklearn": {"statistics"},
+    "pyspark": {"engine"},
+    "sqlglot": {"engine"},
     "markupsafe": {"reports"},
 }
 HEAVY = (
@@ -111,7 +113,9 @@ HEAVY = (
     "duckdb",
     "numpy",
     "pydantic",
+    "pyspark",
     "sqlalchemy",
+    "sqlglot",
     "jinja2",
 )
 
@@ -172,7 +176,7 @@ def test_every_import_is_declared() -> None:
         *(line for extra in project["optional-dependencies"].values() for line in extra),
     ]
     declared = {re.split(r"[\[<>=!~ ]", line)[0].replace("-", "_").lower() for line in requirements}
-    names = {"dbt": "dbt_core", "yaml": "pyyaml", "openlineage": "openlineage_python"}
+    names = {"dbt": "dbt_core", "yaml": "pyyaml", "openlineage": "openlineage_python", "pyspark": "pyspark_client"}
     for path in FILES:
         for module, line in imported_modules(path):
             first = module.split(".")[0]

@@ -64,3 +64,25 @@ def test_a_command_outside_a_project_exits_with_2_and_one_message(
     assert outcome.code == 2
     assert outcome.out == ""
     assert outcome.err.startswith("error: no warehouse project here")
+
+
+def test_sparks_own_variable_wins_and_no_address_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "pyproject.toml"
+    path.write_text('[tool.warehouse]\nengine = "spark"\nspark_remote = "sc://one:15002/;token=geheim"\n')
+
+    assert read_settings(path, {}).spark_remote == "sc://one:15002/;token=geheim"
+    assert read_settings(path, {"SPARK_REMOTE": "sc://two"}).spark_remote == "sc://two"
+    assert "geheim" not in repr(read_settings(path, {}))
+
+
+def test_a_spark_engine_without_a_usable_address_is_an_error_that_shows_no_token(tmp_path: Path) -> None:
+    path = tmp_path / "pyproject.toml"
+    path.write_text('[tool.warehouse]\nengine = "spark"\n')
+
+    with pytest.raises(ProjectError, match="no cluster is set"):
+        read_settings(path, {})
+    with pytest.raises(ProjectError, match="sc://host:15002") as caught:
+        read_settings(path, {"SPARK_REMOTE": "local://geheim"})
+    assert "geheim" not in str(caught.value)
+    with pytest.raises(ProjectError, match="engine must be one of duckdb, spark"):
+        read_settings(path, {"WAREHOUSE_ENGINE": "flink"})

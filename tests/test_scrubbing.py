@@ -84,3 +84,10 @@ def test_documents_keep_words_that_are_somebodys_password() -> None:
 )
 def test_what_looks_like_a_secret(text: str, expected: bool) -> None:
     assert looks_secret(text) is expected
+
+
+def test_tokens_in_the_address_of_a_cluster_are_masked() -> None:
+    secrets = secrets_of({"SPARK_REMOTE": "sc://host:443/;use_ssl=true;token=abcd1234"})
+
+    assert secrets.scrub("refused: abcd1234") == "refused: ***"
+    assert secrets_of({}).scrub("sc://host/;token=xyz;user_id=me") == "sc://host/;token=***;user_id=me"

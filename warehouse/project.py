@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from warehouse.errors import ProjectError, problem_list, suggestion
 
-_WORDS = {"log": ("auto", "human", "json"), "notify_on": ("change", "failure", "finding", "always", "never")}
+_WORDS = {
+    "engine": ("duckdb", "spark"),
+    "log": ("auto", "human", "json"),
+    "notify_on": ("change", "failure", "finding", "always", "never"),
+}
 
 _COUNTS = ("threads", "build_wait_seconds", "nightly_rebuild_hours")
 
@@ -51,6 +55,10 @@ class Settings:
     """Names of the environment variables that hold the addresses; the addresses themselves are secrets."""
     report_url: str = ""
     """Where people open `var/reports` in a browser, for links in notices; empty: they are told the path."""
+    engine: str = "duckdb"
+    """What computes: `duckdb` in this process, or `spark`, a cluster; its builds take a dbt target of type spark."""
+    spark_remote: str = field(default="", repr=False)
+    """Address of the cluster's Spark Connect server, `sc://host:15002`; `SPARK_REMOTE` wins. May hold a token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +151,7 @@ def read_settings(path: Path, environment: os._Environ[str] | dict[str, str]) ->
         ProjectError: lists every unknown key and every value of the wrong type.
     """
     types: dict[str, type] = get_type_hints(Settings)
-    known = [field.name for field in fields(Settings)]
+    known = [setting.name for setting in fields(Settings)]
     problems: list[str] = []
     values: dict[str, Any] = {}
     for key, value in _tool_table(path).items():
@@ -161,6 +169,16 @@ def read_settings(path: Path, environment: os._Environ[str] | dict[str, str]) ->
             values[key] = _TRUTHS[raw.lower()] if types[key] is bool else types[key](raw)
         except (ValueError, KeyError):
             problems.append(f"WAREHOUSE_{key.upper()} must be of type {types[key].__name__}, not {raw!r}")
+    # The variable that Spark's own clients read, dbt's adapter among them: all must go to the same cluster.
+    if environment.get("SPARK_REMOTE"):
+        values["spark_remote"] = environment["SPARK_REMOTE"]
+    if values.get("spark_remote") and not values["spark_remote"].startswith("sc://"):
+        # NOTE: not the value itself, which may hold a token.
+        problems.append("spark_remote (or SPARK_REMOTE) must be an address like sc://host:15002")
+    if values.get("engine") == "spark" and not values.get("spark_remote"):
+        problems.append(
+            'engine is spark, and no cluster is set: add spark_remote = "sc://host:15002", or set SPARK_REMOTE'
+        )
     problems += [f"{key} must be 0 or more, not {values[key]}" for key in _COUNTS if values.get(key, 0) < 0]
     if values.get("keep_builds", 1) < 1:
         problems.append(

@@ -20,6 +20,8 @@ _SECRET_PART = re.compile(r".*(?:secret|token|password|passwd|passphrase|credent
 _SECRET_WORDS = frozenset({"auth", "key", "keys", "pass", "pwd", "pw"})
 _PLAIN_WORDS = frozenset({"true", "false", "none", "null", "auto", "default", "disabled", "enabled", "localhost"})
 _PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):([^/\s@]+)@")
+# What a cluster's address holds: sc://host:15002/;token=...
+_PARAMETER = re.compile(r"(?<=;)([\w-]+)=([^;\s'\"]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +35,13 @@ class Secrets:
         return f"Secrets({len(self.values)})"
 
     def scrub(self, text: str) -> str:
-        """The text with every secret, and the password in any address, masked."""
+        """The text with every secret, and the password or token in any address, masked."""
         for value in self.values:
             if value in text:
                 text = text.replace(value, MASK)
-        return _PASSWORD.sub(rf"\1:{MASK}@", text) if "://" in text else text
+        if "://" not in text:
+            return text
+        return _PARAMETER.sub(_masked_parameter, _PASSWORD.sub(rf"\1:{MASK}@", text))
 
     def scrub_value(self, value: Any) -> Any:
         """A JSON value with the secrets in its texts and keys masked."""
@@ -74,7 +78,7 @@ def secrets_of(environment: Mapping[str, str], *, also: Iterable[str] = ()) -> S
 
     Args:
         environment: Variables whose names speak of secrets count whole and by the parts of the addresses in them;
-            of other variables, passwords within addresses do.
+            of other variables, passwords and tokens within addresses do.
         also: Names of more variables that hold secrets.
     """
     found: set[str] = set()
@@ -84,6 +88,7 @@ def secrets_of(environment: Mapping[str, str], *, also: Iterable[str] = ()) -> S
             found.update(_texts(value))
         elif "://" in value:
             found.update(match[2] for match in _PASSWORD.finditer(value))
+            found.update(text for key, text in _PARAMETER.findall(value) if is_secret_name(f"_{key}"))
     # A secret may come back within an address or a JSON text.
     found |= {shape for text in found for shape in (unquote(text), quote(text, safe=""), quote_plus(text))}
     found |= {json.dumps(text)[1:-1] for text in found} | {json.dumps(text, ensure_ascii=False)[1:-1] for text in found}
@@ -99,6 +104,10 @@ def is_secret_name(name: str) -> bool:
     return any(_SECRET_PART.fullmatch(word) for word in words) or (
         len(words) > 1 and any(word in _SECRET_WORDS for word in words)
     )
+
+
+def _masked_parameter(match: re.Match[str]) -> str:
+    return f"{match[1]}={MASK}" if is_secret_name(f"_{match[1]}") else match[0]
 
 
 def _texts(value: str) -> Iterator[str]:

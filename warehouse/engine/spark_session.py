@@ -1,0 +1,84 @@
+"""Sessions on a Spark cluster, through its Connect server."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import TYPE_CHECKING
+
+from warehouse.errors import ProjectError, StorageError, import_extra
+from warehouse.project import Project
+
+if TYPE_CHECKING:
+    from pyspark.sql.connect.session import SparkSession
+
+READY_SECONDS = 15
+"""How long a server may take to answer at first."""
+SETTINGS = {
+    # As DuckDB has it: times without a zone, errors instead of nulls for what cannot be computed.
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+}
+
+
+def connect_spark(project: Project) -> SparkSession:
+    """A session on the cluster of the project's setting `spark_remote`; the caller stops it.
+
+    Its zone is UTC, and what cannot be computed is an error. When the address names a session (`;session_id=<UUID>`),
+    several clients share it, and stopping one leaves it to the others.
+
+    Raises:
+        ProjectError: no address is set, or the address is wrong.
+        StorageError: nobody answers there, or not as a Spark Connect server does.
+        MissingExtraError: the extra `spark` is not installed.
+    """
+    remote = project.settings.spark_remote
+    if not remote:
+        raise ProjectError(
+            'no Spark cluster is set: add spark_remote = "sc://host:15002" to [tool.warehouse], or set SPARK_REMOTE'
+        )
+    with warnings.catch_warnings():
+        # Its way to pandas, which nothing here takes, is untried with pandas 3.
+        warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas", category=FutureWarning)
+        grpc = import_extra("grpc", extra="spark")
+        connect = import_extra("pyspark.sql.connect.session", extra="spark")
+        core = import_extra("pyspark.sql.connect.client.core", extra="spark")
+        retries = import_extra("pyspark.sql.connect.client.retries", extra="spark")
+        errors = import_extra("pyspark.errors", extra="spark")
+    place = shown_remote(remote)
+    try:
+        builder = core.DefaultChannelBuilder(remote)
+        channel = builder.toChannel()
+    except (errors.PySparkException, ValueError) as error:
+        raise ProjectError(
+            f"spark_remote (or SPARK_REMOTE) is no address of a Spark Connect server: {place}\n"
+            "  it looks like sc://host:15002, with options behind a slash: sc://host:443/;use_ssl=true;token=..."
+        ) from error
+    try:
+        # NOTE: Spark's client itself would try for ten minutes before it says that nobody answers.
+        grpc.channel_ready_future(channel).result(timeout=READY_SECONDS)
+    except grpc.FutureTimeoutError:
+        raise StorageError(
+            f"no Spark Connect server answers at {place} within {READY_SECONDS} seconds\n"
+            "  is it running, and is spark_remote (or SPARK_REMOTE) its address?"
+        ) from None
+    finally:
+        channel.close()
+    session: SparkSession = connect.SparkSession(connection=builder)
+    session.release_session_on_close = builder.session_id is None
+    session.client.set_retry_policies([retries.DefaultPolicy(max_retries=6, max_backoff=15_000)])
+    try:
+        for key, value in SETTINGS.items():
+            session.conf.set(key, value)
+    except (errors.PySparkException, grpc.RpcError) as error:
+        session.stop()
+        raise StorageError(
+            f"what answers at {place} is not a Spark Connect server that can be used: {error}"
+        ) from error
+    return session
+
+
+def shown_remote(remote: str) -> str:
+    """The address without its options, which may hold a token: what messages and records show."""
+    scheme, _, rest = remote.partition("://")
+    return f"{scheme}://{re.split('[/;?#]', rest)[0].rpartition('@')[2]}"
