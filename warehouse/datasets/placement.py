@@ -1,8 +1,8 @@
 """Which row of the model's table lies in which split: checked and decided in few scans, kept as one bit per row.
 
 The bits of a split are indexed by the table's row numbers. They take an eighth of a byte per row and split, answer in
-constant time, and leave the rows in the table's order when a split is written. A condition asks them in variables, so
-that a scan skips what it need not read; where every row's split is asked for, they are joined block by block.
+constant time, and leave the rows in the table's order when a split is written. Expressions ask them in variables, so
+that a scan skips what it need not read. Joined to rows, they would be copied for every row where few are kept.
 """
 
 from __future__ import annotations
@@ -96,19 +96,11 @@ class Placement:
         branches = " ".join(f"when {self.holds_sql(split)} then {literal(split)}" for split in self.row_counts)
         return f"case {branches} end"
 
-    def numbered_sql(self, relation: Relation, row: str) -> tuple[str, str]:
-        """The table's rows, called `row`, each beside its block's bits; and the place of its split in `row_counts`.
-
-        Both for one select: what to read from, and an expression that is NULL for a row in no split.
-        """
-        number, bits = f"{row}.rowid", f"{row}_bits"
-        block = self.blocks.block_sql(number)
-        branches = " ".join(
-            f"when {self.blocks.bit_sql(f'{bits}.{_column(split)}', number)} = 1 then {place}"
-            for place, split in enumerate(self.row_counts)
-        )
-        joined = f"{relation.sql} as {row} join temp.{_BLOCKS} as {bits} on {block} = {bits}.block"
-        return joined, f"case {branches} end"
+    @property
+    def place_sql(self) -> str:
+        """The place of a row's split in `row_counts`, as an expression; NULL for a row in none."""
+        branches = " ".join(f"when {self.holds_sql(split)} then {i}" for i, split in enumerate(self.row_counts))
+        return f"case {branches} end"
 
     def _holds(self, variable: str) -> str:
         return self.blocks.is_in_sql(variable)
@@ -269,7 +261,7 @@ def _placement(engine: Engine, spec: DatasetSpec, facts: TableFacts) -> Placemen
 
 
 def _load_bits(engine: Engine, spec: DatasetSpec, placement: Placement) -> None:
-    """Puts the kept bits side by side, a row per block, and into variables, where an expression can ask them."""
+    """Puts the kept bits into variables, where an expression can ask them."""
     found: dict[str, str] = {}
     for split in placement.row_counts:
         found[split] = f"bit_or(bits) filter (place = {literal(split)})"
@@ -283,6 +275,8 @@ def _load_bits(engine: Engine, spec: DatasetSpec, placement: Placement) -> None:
     engine.rows(Query.of(side_by_side).kept_as(_BLOCKS))
     for name in found:
         placement.blocks.load(engine, _variable(name), table=_BLOCKS, bits=_column(name))
+    for table in (_BITS, _BLOCKS):
+        engine.rows(Query.of(Step("drop_bits", f"drop table temp.{table}")))
 
 
 _BITS = "split_bits"

@@ -47,10 +47,6 @@ class RowBlocks:
         last = min(self.size - 1, self.last_row - self.first_row)
         return f"bitstring_agg({self._place_sql(row)}, 0, {last})"
 
-    def bit_sql(self, bits: str, row: str) -> str:
-        """1 where the bits of a row's block have the row, otherwise 0; NULL without bits."""
-        return f"get_bit({bits}, {self._place_sql(row)})"
-
     def is_in_sql(self, variable: str, row: str = "rowid") -> str:
         """Whether a row is in the set that was loaded into this variable, as a condition; NULL for not."""
         return f"{self._known_bit_sql(variable, row, 0, self.count)} = 1"

@@ -74,17 +74,11 @@ class RowSource:
     relation: Relation
     place_sql: str
     """A row's place in `SplitRows.splits`, as an expression; NULL for a row in no split."""
-    name: str = ""
-    """What the relation's rows are called where their columns could be taken for others'."""
 
     def columns_sql(self, columns: Sequence[LeakColumn]) -> str:
         """The place as `s`, and these columns by their names in the relation of all rows."""
-        named = (f"{self.column_sql(column)} as {column.sql}" for column in columns)
+        named = (f"{identifier(column.name)} as {column.sql}" for column in columns)
         return ", ".join([f"({self.place_sql})::utinyint as s", *named])
-
-    def column_sql(self, column: LeakColumn) -> str:
-        """The column by its own name."""
-        return f"{self.name}.{identifier(column.name)}" if self.name else identifier(column.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +102,7 @@ class SplitRows:
             return self.relation
         kept = " union all ".join(
             f"select {source.columns_sql(self.columns)} from {source.relation.sql}"
-            f" where hash({', '.join(map(source.column_sql, named))}) % {keep}::ubigint = 0"
+            f" where hash({', '.join(identifier(column.name) for column in named)}) % {keep}::ubigint = 0"
             for source in self.sources
         )
         return Relation(f"(select * from ({kept}) where s is not null)", f"some {self.relation.name}")
@@ -212,8 +206,7 @@ def rows_of_splits(engine: Engine, splits: Mapping[str, Relation], columns: Sequ
 def rows_of_placement(relation: Relation, placement: Placement, columns: Sequence[LeakColumn]) -> SplitRows:
     """The rows of a table that a placement has put into splits, read in one scan whatever the number of splits."""
     splits = tuple(placement.row_counts)
-    numbered, place = placement.numbered_sql(relation, _ROW)
-    source = RowSource(relation=Relation(numbered, relation.name), place_sql=place, name=_ROW)
+    source = RowSource(relation=relation, place_sql=placement.place_sql)
     placed = _placed_sql(source, columns)
     return SplitRows(
         relation=Relation(
@@ -235,6 +228,3 @@ def _named_sql(relation: Relation, columns: Sequence[LeakColumn]) -> str:
 
 def _placed_sql(source: RowSource, columns: Sequence[LeakColumn]) -> str:
     return f"select {source.columns_sql(columns)} from {source.relation.sql}"
-
-
-_ROW = "placed_row"
