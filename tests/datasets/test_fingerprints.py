@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import struct
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -28,7 +30,7 @@ def fingerprint(engine: LocalEngine, sql: str, **types: str) -> str:
     return content_fingerprint(engine, relation, found)
 
 
-def plain_fingerprint(rows: list[dict[str, str | None]]) -> str:
+def plain_fingerprint(rows: list[dict[str, str | None]], *, scheme: str = "v1") -> str:
     """The definition in plain Python, from canonical texts."""
     names = sorted(rows[0])
     sums = [0, 0]
@@ -37,7 +39,7 @@ def plain_fingerprint(rows: list[dict[str, str | None]]) -> str:
         escaped = ("\\N" if text is None else text.replace("\\", "\\\\").replace("\x1f", "\\s") for text in texts)
         digest = hashlib.md5("\x1f".join(escaped).encode()).hexdigest()
         sums = [sums[0] + int(digest[:16], 16), sums[1] + int(digest[16:], 16)]
-    lines = ["v1", "\x1f".join(names), str(len(rows)), *(f"{total % 2**64:016x}" for total in sums)]
+    lines = [scheme, "\x1f".join(names), str(len(rows)), *(f"{total % 2**64:016x}" for total in sums)]
     return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
 
 
@@ -80,6 +82,27 @@ def test_every_type_has_one_text_that_other_engines_can_print(engine: LocalEngin
     assert found == [(text,)]
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("0.1::double", "3FB999999999999A"),
+        ("0.1::float", "3FB99999A0000000"),
+        ("-0.0::double", "0"),
+        ("(-3.5)::double", "C00C000000000000"),
+        ("5e-324::double", "1"),
+        ("'nan'::double", "nan"),
+        ("'-nan'::double", "nan"),
+        ("'-inf'::float", "-inf"),
+        ("'inf'::double", "inf"),
+        ("null::double", None),
+    ],
+)
+def test_floats_are_their_bits_in_the_second_scheme(engine: LocalEngine, value: str, text: str | None) -> None:
+    sql = canonical_sql('"v"', "DOUBLE", scheme="v2")
+
+    assert engine.connection.execute(f"select {sql} from (select {value} as v)").fetchall() == [(text,)]
+
+
 def test_the_fingerprint_is_what_plain_python_computes(engine: LocalEngine) -> None:
     rows = """
         select 1 as id, 'a' as "b b", 0.5::double as x, timestamp '2013-01-01' as t
@@ -87,19 +110,24 @@ def test_the_fingerprint_is_what_plain_python_computes(engine: LocalEngine) -> N
         union all select 3, 'back\\slash ' || chr(31) || ' \\N', -1.25, timestamp '1970-01-01 00:00:01'
     """
     plain: list[dict[str, str | None]] = [
-        {"id": "1", "b b": "a", "x": "0.5", "t": "1356998400000000"},
+        {"id": "1", "b b": "a", "x": "3FE0000000000000", "t": "1356998400000000"},
         {"id": "2", "b b": None, "x": None, "t": None},
-        {"id": "3", "b b": "back\\slash \x1f \\N", "x": "-1.25", "t": "1000000"},
+        {"id": "3", "b b": "back\\slash \x1f \\N", "x": "BFF4000000000000", "t": "1000000"},
     ]
 
-    assert fingerprint(engine, rows) == plain_fingerprint(plain)
+    assert fingerprint(engine, rows) == plain_fingerprint(plain, scheme="v2")
 
 
 def test_the_fingerprint_lasts(engine: LocalEngine) -> None:
     rows = "select i as id, 'n' || i as name, i / 8 as x, date '2013-01-01' + i::int as d from range(1000) as r(i)"
 
     # NOTE: never change these: fingerprints that people keep would no longer hold.
-    assert fingerprint(engine, rows) == "cfea7da8b5a56a59777049f07743ee2f4f980b5f023e917c1f6267abf04f52e3"
+    assert fingerprint(engine, rows) == "13f929610f6a8370ac56fcab3bea143abd7c27bb95c765673e3b73255f255fe5"
+    types = {"id": "BIGINT", "name": "VARCHAR", "x": "DOUBLE", "d": "DATE"}
+    old = content_fingerprint(engine, Relation(f"({rows})", "rows"), types, scheme="v1")
+    assert old == "cfea7da8b5a56a59777049f07743ee2f4f980b5f023e917c1f6267abf04f52e3"
+    without_floats = rows.replace("i / 8 as x", "i * 8 as x")
+    assert fingerprint(engine, without_floats) == "3f165d55bdafce9313242c920f4a3e7ac369781c8742cef75b583b3934c739b7"
     assert (
         fingerprint(engine, "select 1 as a where false")
         == "f7db14a3e1d97f5ee5f905b5ff6a11dc9856a59316dbb40b4ed0503a57f0733b"
@@ -175,7 +203,7 @@ def plain_text(value: Any) -> str | None:
         case bool():
             return str(value).lower()
         case float():
-            return f"{value + 0.0:.17g}"
+            return str(value) if math.isinf(value) else f"{int.from_bytes(struct.pack('>d', value + 0.0)):X}"
         case _:
             return str(value)
 
@@ -191,4 +219,5 @@ def test_any_rows_in_any_order_have_the_fingerprint_of_plain_python(rows: list[d
             connection.execute("insert into t values ($i, $s, $x, $d, $b)", row)
         found = content_fingerprint(LocalEngine(connection), Relation.table("t"), TYPES)
 
-    assert found == plain_fingerprint([{name: plain_text(value) for name, value in row.items()} for row in rows])
+    plain = [{name: plain_text(value) for name, value in row.items()} for row in rows]
+    assert found == plain_fingerprint(plain, scheme="v2")

@@ -17,7 +17,10 @@ READY_SECONDS = 15
 SETTINGS = {
     # As DuckDB has it: times without a zone, errors instead of nulls for what cannot be computed.
     "spark.sql.session.timeZone": "UTC",
+    "spark.sql.timestampType": "TIMESTAMP_NTZ",
     "spark.sql.ansi.enabled": "true",
+    # Text in a statement is what it is.
+    "spark.sql.variable.substitute": "false",
 }
 
 

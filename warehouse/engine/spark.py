@@ -1,0 +1,128 @@
+"""Spark, through a Connect session: the same queries, run where the data lies; only answers come back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from warehouse.engine.base import Column
+from warehouse.engine.spark_sql import SparkStatement, spark_statement
+from warehouse.engine.spark_types import duckdb_type
+from warehouse.errors import QueryError, import_extra
+from warehouse.sql import Query, Relation, Step
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow
+    from pyspark.sql.connect.dataframe import DataFrame
+    from pyspark.sql.connect.session import SparkSession
+
+
+class SparkEngine:
+    """Runs queries on a session that the caller opened (`connect_spark`) and stops.
+
+    A temporary table is a view of the session here: it is computed whenever it is read.
+    """
+
+    def __init__(self, session: SparkSession, *, schemas: Mapping[str, str] | None = None) -> None:
+        """An engine on the session.
+
+        Args:
+            session: As `connect_spark` gives it: its zone is UTC, and what cannot be computed is an error.
+            schemas: Where each schema of a build lies: `"warehouse"."marts"."x"` is read from the schema that stands
+                here for `marts`.
+        """
+        self.session = session
+        self.schemas = dict(schemas or {})
+
+    def rows(self, query: Query) -> list[dict[str, Any]]:
+        """All rows of the result, each by column name."""
+        table = self._table(query)
+        rows: list[dict[str, Any]] = table.to_pylist()
+        pyarrow = import_extra("pyarrow", extra="spark")
+        for name in (field.name for field in table.schema if pyarrow.types.is_map(field.type)):
+            for row in rows:
+                row[name] = None if row[name] is None else dict(row[name])
+        return rows
+
+    def numbers(self, query: Query) -> npt.NDArray[np.float64]:
+        """The result's only column, of doubles without nulls, as an array."""
+        (column,) = self.number_columns(query)
+        return column
+
+    def number_columns(self, query: Query) -> list[npt.NDArray[np.float64]]:
+        """The result's columns, all of doubles without nulls, each as an array that the caller may change."""
+        import numpy as np
+
+        return [np.require(column.to_numpy(), np.float64, ["W", "O"]) for column in self._table(query).columns]
+
+    def batches(self, query: Query, *, row_count: int) -> pyarrow.RecordBatchReader:
+        """The rows of the result in their order, in record batches of at most `row_count` rows, read when asked."""
+        reader = import_extra("pyarrow", extra="spark").RecordBatchReader
+        tables = self._tables(query)
+        first = next(tables)
+
+        def batches() -> Iterator[Any]:
+            yield from first.to_batches(max_chunksize=row_count)
+            for table in tables:
+                yield from table.cast(first.schema).to_batches(max_chunksize=row_count)
+
+        return reader.from_batches(first.schema, batches())
+
+    def columns(self, relation: Relation) -> tuple[Column, ...]:
+        """The relation's columns in order, with DuckDB's names of their types; reads no data."""
+        query = Query.of(Step("columns", f"select * from {relation.sql}"))
+        with _Errors(query):
+            fields = self._frame(query, spark_statement(query, schemas=self.schemas)).schema.fields
+        return tuple(Column(field.name, duckdb_type(field.dataType)) for field in fields)
+
+    def _table(self, query: Query) -> pyarrow.Table:
+        """The whole answer; of a statement that makes or drops something, no rows."""
+        pyarrow = import_extra("pyarrow", extra="spark")
+        return pyarrow.concat_tables(list(self._tables(query)))
+
+    def _tables(self, query: Query) -> Iterator[pyarrow.Table]:
+        """The answer in parts, at least one."""
+        pyarrow = import_extra("pyarrow", extra="spark")
+        statement = spark_statement(query, schemas=self.schemas)
+        with _Errors(query):
+            frame = self._frame(query, statement)
+            if statement.creates or statement.drops:
+                yield pyarrow.table({})
+                return
+            # NOTE: `collect` makes rows of it one by one, and `toArrow` asks for the schema once more.
+            client = self.session.client
+            schema = None
+            for part in client.to_table_as_iterator(frame._plan.to_proto(client), {}):
+                if isinstance(part, pyarrow.Table):
+                    schema = part.schema
+                    yield part
+            if schema is None:
+                types = import_extra("pyspark.sql.pandas.types", extra="spark")
+                yield types.to_arrow_schema(frame.schema, timezone="UTC").empty_table()
+
+    def _frame(self, query: Query, statement: SparkStatement) -> DataFrame:
+        for view, paths in statement.files.items():
+            files = self.session.read.option("mergeSchema", "true").parquet(*paths)
+            files.createOrReplaceTempView(view)
+        return self.session.sql(statement.sql)
+
+
+class _Errors:
+    """Turns what the session raises into a `QueryError`."""
+
+    def __init__(self, query: Query) -> None:
+        self._query = query
+
+    def __enter__(self) -> None:
+        self._kinds = (
+            import_extra("pyspark.errors", extra="spark").PySparkException,
+            import_extra("grpc", extra="spark").RpcError,
+        )
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, self._kinds):
+            # Behind an empty line stands the plan, or Java's own trace.
+            reason = str(error).split("\n\n")[0].split("\nJVM stacktrace")[0].strip()
+            raise QueryError(reason, step=self._query.name, statement=self._query.text) from error

@@ -1,0 +1,328 @@
+"""Expressions of our SQL in Spark's words: what the parser read is checked against the table, node by node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlglot import exp
+
+from warehouse.engine.spark_functions import (
+    FLAGS,
+    NAMES,
+    OPERATORS,
+    double_bits_sql,
+    function_sql,
+    hexadecimal_sql,
+    quotient_sql,
+    special_double_sql,
+)
+from warehouse.engine.spark_types import SPARK_TYPES
+from warehouse.engine.spark_values import spark_identifier, spark_literal, spark_text
+
+INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UBIGINT"})
+_TYPE_NAMES = {
+    "TEXT": "VARCHAR",
+    "INT": "INTEGER",
+    "INT128": "HUGEINT",
+    "VARBINARY": "BLOB",
+    "TIMESTAMPNTZ": "TIMESTAMP",
+    "TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE",
+}
+_WHOLE = (exp.Column, exp.Floor, exp.Ceil, exp.Count, exp.Length, exp.BitwiseRightShift, exp.BitwiseAnd, exp.Null)
+"""What may be cast to an integer type: Spark cuts off where DuckDB rounds. Columns must be of whole numbers."""
+_TRUTHS = (exp.Boolean, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Is, exp.Not, exp.And, exp.Or, exp.In)
+
+
+class UntranslatableError(Exception):
+    """Something that the table does not have; the text names it."""
+
+
+class Expressions:
+    """Writes expressions; what is below a query is asked of `query`."""
+
+    def __init__(self, parameters: Mapping[str, Any], query: Callable[[exp.Expression], str]) -> None:
+        self._parameters = parameters
+        self._query = query
+
+    def sql(self, node: exp.Expression) -> str:
+        """The expression, in parentheses where it is an operator's.
+
+        Raises:
+            UntranslatableError: something in it is not in the table.
+        """
+        name = type(node).__name__
+        write = getattr(self, f"_write_{name.lower()}", None)
+        if write is not None:
+            return str(write(node))
+        if name in OPERATORS:
+            left, right = self._operands(node, "this", "expression")
+            return f"({left} {OPERATORS[name]} {right})"
+        return self._function(node)
+
+    def _operands(self, node: exp.Expression, *names: str) -> list[str]:
+        """The operands of these names, and nothing else may be said of the node."""
+        self.check(node, *names)
+        return [self.sql(node.args[name]) for name in names if node.args.get(name) is not None]
+
+    def check(self, node: exp.Expression, *names: str) -> None:
+        """Refuses a node of which something is said that is not among these names."""
+        for key, value in node.args.items():
+            if value not in (None, False, []) and key not in names and key not in FLAGS:
+                raise UntranslatableError(f"{key.strip('_')!r} of {_shown(node)}")
+
+    def _function(self, node: exp.Expression) -> str:
+        name = str(node.this).lower() if isinstance(node, exp.Anonymous) else NAMES.get(type(node).__name__)
+        values = [node.expressions] if isinstance(node, exp.Anonymous) else _values(node)
+        operands = []
+        for value in values:
+            for operand in value if isinstance(value, list) else [value]:
+                if not isinstance(operand, exp.Expression):
+                    raise UntranslatableError(_shown(node))
+                operands.append("*" if isinstance(operand, exp.Star) else self.sql(operand))
+        if "*" in operands and name != "count":
+            raise UntranslatableError(_shown(node))
+        written = function_sql(name, operands) if name else None
+        if written is None:
+            raise UntranslatableError(_shown(node))
+        return written
+
+    # Leaves.
+
+    def _write_column(self, node: exp.Column) -> str:
+        self.check(node, "this", "table", "db", "catalog")
+        parts = [node.args[key] for key in ("table", "this") if node.args.get(key)]
+        if node.args.get("db") or node.args.get("catalog"):
+            raise UntranslatableError(f"the column {_shown(node)} with a schema")
+        return ".".join("*" if isinstance(part, exp.Star) else spark_identifier(part.name) for part in parts)
+
+    def _write_literal(self, node: exp.Literal) -> str:
+        if node.is_string:
+            return spark_text(node.name)
+        text = node.name.lower()
+        if "e" in text:
+            return f"{text}D"
+        return spark_literal(int(text)) if text.isdecimal() else text
+
+    def _write_boolean(self, node: exp.Boolean) -> str:
+        return "true" if node.this else "false"
+
+    def _write_null(self, node: exp.Null) -> str:
+        return "null"
+
+    def _write_placeholder(self, node: exp.Placeholder) -> str:
+        if node.name not in self._parameters:
+            raise UntranslatableError(f"the parameter ${node.name}, which has no value")
+        try:
+            return spark_literal(self._parameters[node.name])
+        except TypeError as error:
+            raise UntranslatableError(f"the parameter ${node.name}: {error}") from error
+
+    # Operators that need words of their own.
+
+    def _write_paren(self, node: exp.Paren) -> str:
+        return self._operands(node, "this")[0]
+
+    def _write_nullsafeneq(self, node: exp.NullSafeNEQ) -> str:
+        left, right = self._operands(node, "this", "expression")
+        return f"(not ({left} <=> {right}))"
+
+    def _write_neg(self, node: exp.Neg) -> str:
+        return f"(-{self._operands(node, 'this')[0]})"
+
+    def _write_not(self, node: exp.Not) -> str:
+        return f"(not {self._operands(node, 'this')[0]})"
+
+    def _write_is(self, node: exp.Is) -> str:
+        value, what = self._operands(node, "this", "expression")
+        if not isinstance(node.expression, exp.Null):
+            raise UntranslatableError(_shown(node))
+        return f"({value} is {what})"
+
+    def _write_in(self, node: exp.In) -> str:
+        self.check(node, "this", "expressions")
+        if not node.expressions:
+            raise UntranslatableError(_shown(node))
+        return f"({self.sql(node.this)} in ({', '.join(map(self.sql, node.expressions))}))"
+
+    def _write_between(self, node: exp.Between) -> str:
+        value, low, high = self._operands(node, "this", "low", "high")
+        return f"({value} between {low} and {high})"
+
+    def _write_div(self, node: exp.Div) -> str:
+        left, right = self._operands(node, "this", "expression")
+        return quotient_sql(left, right, is_safe=self._is_known_nonzero(node.expression))
+
+    def _write_mod(self, node: exp.Mod) -> str:
+        left, right = self._operands(node, "this", "expression")
+        if not self._is_known_nonzero(node.expression):
+            raise UntranslatableError(f"% by what is no literal, in {_shown(node)}")
+        return f"({left} % {right})"
+
+    def _is_known_nonzero(self, node: exp.Expression) -> bool:
+        if isinstance(node, exp.Paren):
+            return self._is_known_nonzero(node.this)
+        if isinstance(node, exp.Placeholder):
+            value = self._parameters.get(node.name)
+            return isinstance(value, int | float) and value != 0
+        return isinstance(node, exp.Literal) and not node.is_string and float(node.name) != 0
+
+    def _write_pow(self, node: exp.Pow) -> str:
+        left, right = self._operands(node, "this", "expression")
+        return f"power(cast({left} as double), cast({right} as double))"
+
+    def _write_bitwiserightshift(self, node: exp.BitwiseRightShift) -> str:
+        value, count = self._operands(node, "this", "expression")
+        return f"shiftright({value}, {count})"
+
+    def _write_case(self, node: exp.Case) -> str:
+        self.check(node, "this", "ifs", "default")
+        head = f" {self.sql(node.this)}" if node.this else ""
+        branches = "".join(f" when {self.sql(one.this)} then {self.sql(one.args['true'])}" for one in node.args["ifs"])
+        default = f" else {self.sql(node.args['default'])}" if node.args.get("default") else ""
+        return f"case{head}{branches}{default} end"
+
+    def _write_substring(self, node: exp.Substring) -> str:
+        start = node.args.get("start")
+        if not isinstance(start, exp.Literal) or not start.name.isdecimal() or int(start.name) < 1:
+            raise UntranslatableError(f"substr from a place that is no positive literal, in {_shown(node)}")
+        return f"substr({', '.join(self._operands(node, 'this', 'start', 'length'))})"
+
+    def _write_left(self, node: exp.Left) -> str:
+        if not isinstance(node.expression, exp.Literal):
+            raise UntranslatableError(f"left of a length that is no literal, in {_shown(node)}")
+        return f"left({', '.join(self._operands(node, 'this', 'expression'))})"
+
+    def _write_chr(self, node: exp.Chr) -> str:
+        (code,) = node.expressions
+        # NOTE: beyond 255, Spark begins anew.
+        if not isinstance(code, exp.Literal) or not 0 < int(code.name) < 128:
+            raise UntranslatableError(f"chr of what is no literal of ASCII, in {_shown(node)}")
+        return f"chr({code.name})"
+
+    def _write_cast(self, node: exp.Cast) -> str:
+        self.check(node, "this", "to")
+        value, target = node.this, self.type_name(node.args["to"])
+        while isinstance(value, exp.Paren):
+            value = value.this
+        if isinstance(value, exp.Cast) and value.args["to"].this.name == "BIT" and target == "BIGINT":
+            return double_bits_sql(self.sql(value.this))
+        if isinstance(value, exp.DPipe) and value.this.name == "0x" and target in INTEGERS:
+            return f"cast({self._hexadecimal(value.expression, node)} as {SPARK_TYPES[target]})"
+        if isinstance(value, exp.Literal) and value.is_string:
+            found = special_double_sql(value.name) if target in ("DOUBLE", "FLOAT") else None
+            return found or f"cast({self.sql(value)} as {self.type_sql(node.args['to'])})"
+        is_twice = isinstance(value, exp.Cast) and isinstance(value.this, exp.Literal) and value.this.is_string
+        if is_twice and self.type_name(value.args["to"]) == "VARCHAR" != target:
+            # The parser reads `date '2013-01-01'::varchar` like this, and DuckDB does not.
+            raise UntranslatableError(f"a cast of a cast of a literal, in {_shown(node)}")
+        if target in INTEGERS and not self._is_whole(value):
+            raise UntranslatableError(f"a cast to {target} of what may have a fraction, in {_shown(node)}")
+        return f"cast({self.sql(value)} as {self.type_sql(node.args['to'])})"
+
+    def _is_whole(self, node: exp.Expression) -> bool:
+        """Whether it has no fraction, whatever the types of columns are taken for."""
+        match node:
+            case exp.Paren() | exp.Neg() | exp.Sum():
+                return self._is_whole(node.this)
+            case exp.Add() | exp.Sub() | exp.Mul() | exp.Mod():
+                return self._is_whole(node.this) and self._is_whole(node.expression)
+            case exp.Literal():
+                return not node.is_string and node.name.isdecimal()
+            case exp.Cast():
+                return self.type_name(node.args["to"]) in INTEGERS
+            case exp.Anonymous():
+                return node.name.lower() in ("epoch_us", "hash")
+        return isinstance(node, _WHOLE + _TRUTHS)
+
+    def _hexadecimal(self, digits: exp.Expression, node: exp.Expression) -> str:
+        length = digits.args.get("length") if isinstance(digits, exp.Substring) else None
+        if not isinstance(length, exp.Literal) or not 1 <= int(length.name) <= 16:
+            raise UntranslatableError(f"hexadecimal digits that are not substr(..., start, count), in {_shown(node)}")
+        return hexadecimal_sql(self.sql(digits), count=int(length.name))
+
+    def type_name(self, node: exp.DataType) -> str:
+        """DuckDB's name of a type, without its parameters."""
+        name = str(node.this.name if hasattr(node.this, "name") else node.this)
+        return _TYPE_NAMES.get(name, name)
+
+    def type_sql(self, node: exp.DataType) -> str:
+        """The type on Spark."""
+        name = self.type_name(node)
+        if name == "DECIMAL":
+            parameters = [parameter.name for parameter in node.expressions] or ["18", "3"]
+            return f"decimal({', '.join(parameters)})"
+        if name not in SPARK_TYPES or node.expressions:
+            raise UntranslatableError(f"the type {name}")
+        return SPARK_TYPES[name]
+
+    # Aggregates and windows.
+
+    def _write_count(self, node: exp.Count) -> str:
+        self.check(node, "this")
+        if isinstance(node.this, exp.Distinct):
+            self.check(node.this, "expressions")
+            (value,) = node.this.expressions
+            if isinstance(value, exp.Struct):
+                # One value made of several: a null among them is a value too, so none is left out.
+                members = ", ".join(self.sql(member.expression) for member in value.expressions)
+                return f"count(distinct struct({members}))"
+            return f"count(distinct {self.sql(value)})"
+        return f"count({'*' if isinstance(node.this, exp.Star) else self.sql(node.this)})"
+
+    def _write_filter(self, node: exp.Filter) -> str:
+        self.check(node, "this", "expression")
+        condition = node.expression.this if isinstance(node.expression, exp.Where) else node.expression
+        return f"{self.sql(node.this)} filter (where {self.sql(condition)})"
+
+    def _write_arrayagg(self, node: exp.ArrayAgg) -> str:
+        self.check(node, "this")
+        if not isinstance(node.this, exp.Array):
+            # Spark leaves nulls out of lists, and has no order in them.
+            raise UntranslatableError(f"a list of what is no list itself, in {_shown(node)}")
+        return f"collect_list({self.sql(node.this)})"
+
+    def _write_array(self, node: exp.Array) -> str:
+        self.check(node, "expressions")
+        return f"array({', '.join(map(self.sql, node.expressions))})"
+
+    def _write_window(self, node: exp.Window) -> str:
+        self.check(node, "this", "partition_by", "order", "over")
+        parts = []
+        if node.args.get("partition_by"):
+            parts.append(f"partition by {', '.join(map(self.sql, node.args['partition_by']))}")
+        if node.args.get("order"):
+            parts.append(self.order_sql(node.args["order"]))
+        elif not isinstance(node.this, exp.RowNumber):
+            raise UntranslatableError(f"a window without order, in {_shown(node)}")
+        if not isinstance(node.this, exp.RowNumber | exp.Lag | exp.DenseRank):
+            raise UntranslatableError(_shown(node))
+        if not parts:
+            # NOTE: Spark would bring all rows to one place to number them one by one; these numbers have gaps.
+            return "monotonically_increasing_id()"
+        return f"{self.sql(node.this)} over ({' '.join(parts)})"
+
+    def order_sql(self, node: exp.Order) -> str:
+        """`order by`, with nulls last unless something else is said: Spark has them first."""
+        self.check(node, "expressions")
+        terms = []
+        for term in node.expressions:
+            self.check(term, "this", "desc", "nulls_first")
+            direction = "desc" if term.args.get("desc") else "asc"
+            nulls = "first" if term.args.get("nulls_first") else "last"
+            terms.append(f"{self.sql(term.this)} {direction} nulls {nulls}")
+        return f"order by {', '.join(terms)}"
+
+    def _write_subquery(self, node: exp.Subquery) -> str:
+        self.check(node, "this")
+        return f"({self._query(node.this)})"
+
+
+def _values(node: exp.Expression) -> list[Any]:
+    return [value for key, value in node.args.items() if key not in FLAGS and value not in (None, False)]
+
+
+def _shown(node: exp.Expression) -> str:
+    """The node as somebody would look for it: its beginning, as DuckDB has it."""
+    text = " ".join(node.sql(dialect="duckdb").split())
+    return text if len(text) <= 80 else f"{text[:79]}…"

@@ -1,0 +1,198 @@
+"""The table of functions and operators: what DuckDB means by each, in Spark's words.
+
+Whatever is not here is refused. Every entry has vectors in `tests/spark/spark_vectors.py`, which run on both engines:
+values where such functions differ, nulls, NaN, huge numbers, text of other scripts. Types are not known here, so an
+entry says what its operands must be when that matters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from warehouse.engine.spark_values import spark_text
+
+FUNCTIONS: dict[str, str] = {
+    # Numbers.
+    "abs": "abs({0})",
+    "floor": "floor({0})",
+    "ceil": "ceil({0})",
+    "sqrt": "sqrt({0})",
+    "ln": "ln({0})",
+    "cos": "cos({0})",
+    "pi": "pi()",
+    # NOTE: NaN is greater than infinity to both engines, so it is not finite. Of doubles.
+    "isfinite": "(abs({0}) < cast('Infinity' as double))",
+    "isnan": "isnan({0})",
+    # Text; lengths in code points.
+    "length": "char_length({0})",
+    "lower": "lower({0})",
+    "upper": "upper({0})",
+    "trim": "trim({0})",
+    "contains": "contains({0}, {1})",
+    "replace": "replace({0}, {1}, {2})",
+    "md5": "md5({0})",
+    # Of a blob; of an integer its bits.
+    "hex": "hex({0})",
+    # Moments. The session's zone is UTC, so either kind of timestamp, and a date, is an instant.
+    "epoch_us": "unix_micros(cast({0} as timestamp_ltz))",
+    "month": "month({0})",
+    "hour": "hour({0})",
+    # 1970 began on a Thursday. Sail's own are wrong before.
+    "isodow": "(pmod(datediff(cast({0} as date), date'1970-01-01') + 3, 7) + 1)",
+    # Aggregates.
+    "count": "count({0})",
+    "min": "min({0})",
+    "max": "max({0})",
+    # NOTE: of DECIMALs Spark's own would be a DECIMAL.
+    "avg": "avg(cast({0} as double))",
+    "var_pop": "var_pop(cast({0} as double))",
+    # NOTE: a sum of integers beyond 64 bits is an error on Spark; cast to hugeint what may be so large.
+    "sum": "sum({0})",
+    "approx_count_distinct": "approx_count_distinct({0})",
+    "lag": "lag({0})",
+    # Counts from 1 in some order that need not be the same twice.
+    "row_number": "row_number()",
+}
+"""By DuckDB's names; `{0}` is the first operand."""
+
+VARIADIC: dict[str, str] = {
+    "coalesce": "coalesce",
+    "greatest": "greatest",
+    "least": "least",
+    "nullif": "nullif",
+    "concat_ws": "concat_ws",
+    # NOTE: other numbers than DuckDB's, which are its own; both are hashes of 64 bits, Spark's signed.
+    "hash": "xxhash64",
+}
+
+OPERATORS: dict[str, str] = {
+    "Add": "+",
+    "Sub": "-",
+    "Mul": "*",
+    "EQ": "=",
+    "NEQ": "<>",
+    "LT": "<",
+    "LTE": "<=",
+    "GT": ">",
+    "GTE": ">=",
+    "And": "and",
+    "Or": "or",
+    "NullSafeEQ": "<=>",
+    "DPipe": "||",
+    "BitwiseAnd": "&",
+}
+"""By the parser's names."""
+
+NAMES: dict[str, str] = {
+    "ApproxDistinct": "approx_count_distinct",
+    "Abs": "abs",
+    "Avg": "avg",
+    "Ceil": "ceil",
+    "Coalesce": "coalesce",
+    "ConcatWs": "concat_ws",
+    "Contains": "contains",
+    "Cos": "cos",
+    "Count": "count",
+    "DayOfWeekIso": "isodow",
+    "Floor": "floor",
+    "Greatest": "greatest",
+    "Hex": "hex",
+    "Hour": "hour",
+    "IsNan": "isnan",
+    "Lag": "lag",
+    "Least": "least",
+    "Length": "length",
+    "Ln": "ln",
+    "Lower": "lower",
+    "MD5": "md5",
+    "Max": "max",
+    "Min": "min",
+    "Month": "month",
+    "Nullif": "nullif",
+    "Pi": "pi",
+    "Replace": "replace",
+    "RowNumber": "row_number",
+    "Sqrt": "sqrt",
+    "Sum": "sum",
+    "Trim": "trim",
+    "Upper": "upper",
+    "VariancePop": "var_pop",
+}
+"""The parser's names of functions that it knows; all others keep theirs."""
+
+FLAGS = frozenset({"safe", "coalesce", "big_int", "ignore_nulls"})
+"""What the parser notes of a function as DuckDB has it, and the entries here take for granted."""
+
+
+def function_sql(name: str, operands: Sequence[str]) -> str | None:
+    """The call on Spark; None when the table has no such function with so many operands."""
+    if name in VARIADIC:
+        return f"{VARIADIC[name]}({', '.join(operands)})" if operands else None
+    template = FUNCTIONS.get(name)
+    if template is None:
+        return None
+    expected = sum(f"{{{place}}}" in template for place in range(4))
+    return template.format(*operands) if expected == len(operands) else None
+
+
+def quotient_sql(left: str, right: str, *, is_safe: bool) -> str:
+    """`/`: of numbers of any type a double. Division by zero is infinite, of zero by zero NaN, as IEEE 754 has it.
+
+    Args:
+        left: The dividend.
+        right: The divisor; zero counts as positive.
+        is_safe: Whether it is known not to be zero.
+    """
+    plain = f"(cast({left} as double) / cast({right} as double))"
+    if is_safe:
+        return plain
+    odd = (
+        f"case when isnan(cast({left} as double)) or {left} = 0 then cast('NaN' as double) "
+        f"when {left} > 0 then cast('Infinity' as double) when {left} < 0 then cast('-Infinity' as double) end"
+    )
+    return f"case when {right} = 0 then {odd} else cast({left} as double) / cast(nullif({right}, 0) as double) end"
+
+
+def double_bits_sql(value: str) -> str:
+    """The IEEE 754 bits of a finite double as a bigint; zero has no sign.
+
+    By arithmetic that is exact: multiplying by a power of two is, and a logarithm that is off by one is found out. Sail
+    prints some hexadecimal floats wrong, and Java no 17 digits.
+    """
+    # Kept to what has a logarithm, although numbers elsewhere are not asked for theirs.
+    size = f"least(greatest(abs({value}), {_SMALLEST_NORMAL}), {_LARGEST})"
+    guess = f"floor(log2({size}))"
+    guessed = f"({size} * power(2D, -{guess}))"
+    exponent = f"({guess} + case when {guessed} < 1D then -1L when {guessed} >= 2D then 1L else 0L end)"
+    fraction = f"cast(({size} * power(2D, -{exponent}) - 1D) * 4503599627370496D as bigint)"
+    normal = f"(cast({exponent} as bigint) + 1023L) * 4503599627370496L + {fraction}"
+    subnormal = f"cast(least(abs({value}), {_SMALLEST_NORMAL}) * power(2D, 537D) * power(2D, 537D) as bigint)"
+    sign = f"case when {value} < 0 then -9223372036854775807L - 1L else 0L end"
+    return f"({sign} + case when abs({value}) < {_SMALLEST_NORMAL} then {subnormal} else {normal} end)"
+
+
+_SMALLEST_NORMAL = "2.2250738585072014E-308D"
+_LARGEST = "1.7976931348623157E308D"
+
+
+def hexadecimal_sql(digits: str, *, count: int) -> str:
+    """A number of 64 bits at most, as decimal(20, 0), from hexadecimal digits.
+
+    Args:
+        digits: The text.
+        count: How many it has, 16 at most.
+    """
+    if count <= 8:
+        return f"cast(conv({digits}, 16, 10) as decimal(20, 0))"
+    upper, lower = f"substr({digits}, 1, {count - 8})", f"substr({digits}, {count - 7}, 8)"
+    return (
+        f"cast(cast(conv({upper}, 16, 10) as decimal(10, 0)) * cast(4294967296 as decimal(10, 0)) "
+        f"+ cast(conv({lower}, 16, 10) as decimal(10, 0)) as decimal(20, 0))"
+    )
+
+
+def special_double_sql(text: str) -> str | None:
+    """What DuckDB reads as NaN or infinite; None for any other text."""
+    words = {"nan": "NaN", "infinity": "Infinity", "inf": "Infinity", "-infinity": "-Infinity", "-inf": "-Infinity"}
+    found = words.get(text.lower())
+    return f"cast({spark_text(found)} as double)" if found else None

@@ -1,0 +1,212 @@
+"""From our SQL, written for DuckDB, to Spark SQL.
+
+The parser only reads: every clause, function and operator is checked against our own table and written by our own
+rules. What is not in the table is an error that names it, never a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlglot import exp, parse
+from sqlglot.errors import SqlglotError
+
+from warehouse.engine.spark_expressions import Expressions, UntranslatableError
+from warehouse.engine.spark_values import spark_identifier
+from warehouse.errors import QueryError
+from warehouse.sql import ARROW_NAME, Query
+
+CATALOG = "warehouse"
+"""The catalog that builds' tables are named by; on Spark, schemas stand for it."""
+
+
+@dataclass(slots=True)
+class SparkStatement:
+    """A statement for Spark, and the files that it reads."""
+
+    sql: str = ""
+    files: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By the view that it expects them as."""
+    creates: str = ""
+    """The view that it makes; empty for a question."""
+    drops: str = ""
+
+
+def spark_statement(query: Query, *, schemas: Mapping[str, str]) -> SparkStatement:
+    """The query as one statement for Spark.
+
+    Args:
+        query: As for DuckDB.
+        schemas: Where each schema of the catalog `warehouse` lies on Spark.
+
+    Raises:
+        QueryError: something in it is not in the table; the message names it.
+    """
+    try:
+        (node,) = [one for one in parse(query.text, read="duckdb") if one is not None]
+        return _Statements(query.parameters, schemas).statement(node)
+    except (SqlglotError, ValueError) as error:
+        raise QueryError(f"it cannot be read for Spark: {error}", step=query.name, statement=query.text) from error
+    except RecursionError as error:
+        raise QueryError("it is nested too deeply for Spark", step=query.name, statement=query.text) from error
+    except UntranslatableError as error:
+        reason = f"not available on Spark: {error}"
+        raise QueryError(reason, step=query.name, statement=query.text) from error
+
+
+class _Statements:
+    """Writes queries, clause by clause."""
+
+    def __init__(self, parameters: Mapping[str, Any], schemas: Mapping[str, str]) -> None:
+        self._schemas = schemas
+        self._expressions = Expressions(parameters, self.query)
+        self._found = SparkStatement()
+
+    def statement(self, node: exp.Expression) -> SparkStatement:
+        """A question, or one that makes or drops a table of the session, which is a view on Spark."""
+        found = self._found
+        if isinstance(node, exp.Create):
+            self._check(node, "this", "kind", "replace", "expression", "properties")
+            properties = node.args["properties"].expressions if node.args.get("properties") else []
+            if node.args["kind"] != "TABLE" or [type(one) for one in properties] != [exp.TemporaryProperty]:
+                raise UntranslatableError("create of anything but a temporary table")
+            found.creates = node.this.name
+            view = spark_identifier(node.this.name)
+            found.sql = f"create or replace temporary view {view} as {self.query(node.expression)}"
+        elif isinstance(node, exp.Drop):
+            self._check(node, "exists", "kind", "tables")
+            (table,) = node.args["tables"]
+            found.drops = table.name
+            found.sql = f"drop view if exists {spark_identifier(table.name)}"
+        else:
+            found.sql = self.query(node)
+        return found
+
+    def _check(self, node: exp.Expression, *names: str) -> None:
+        self._expressions.check(node, *names)
+
+    def query(self, node: exp.Expression) -> str:
+        """A select, a union of them, or one in parentheses."""
+        ctes = ""
+        if node.args.get("with_"):
+            self._check(node.args["with_"], "expressions")
+            ctes = f"with {', '.join(map(self._cte, node.args['with_'].expressions))} "
+        writers: dict[type, Callable[[Any], str]] = {
+            exp.Select: self._select,
+            exp.Union: self._union,
+            exp.Subquery: lambda one: f"({self.query(one.this)})",
+        }
+        if type(node) not in writers:
+            raise UntranslatableError(type(node).__name__.lower())
+        return ctes + writers[type(node)](node)
+
+    def _cte(self, node: exp.CTE) -> str:
+        self._check(node, "this", "alias")
+        self._check(node.args["alias"], "this")
+        return f"{spark_identifier(node.alias)} as ({self.query(node.this)})"
+
+    def _union(self, node: exp.Union) -> str:
+        self._check(node, "this", "expression", "distinct", "with_", "order", "limit")
+        sides = [self.query(side) for side in (node.this, node.expression)]
+        return f" union {'' if node.args.get('distinct') else 'all '}".join(sides) + self._ending(node)
+
+    def _select(self, node: exp.Select) -> str:
+        clauses = ("with_", "distinct", "expressions", "from_", "joins", "where", "group", "having", "qualify")
+        self._check(node, *clauses, "order", "limit")
+        qualify = node.args.get("qualify")
+        terms = [self._term(term) for term in node.expressions]
+        if qualify is not None:
+            terms.append(f"{self._expressions.sql(qualify.this)} as {spark_identifier(_QUALIFIED)}")
+        if node.args.get("distinct"):
+            self._check(node.args["distinct"])
+        text = f"select {'distinct ' if node.args.get('distinct') else ''}{', '.join(terms)}"
+        if node.args.get("from_"):
+            text += f" from {self._source(node.args['from_'].this)}"
+            text += "".join(map(self._join, node.args.get("joins") or []))
+        for clause in ("where", "having"):
+            if node.args.get(clause):
+                text += f" {clause} {self._expressions.sql(node.args[clause].this)}"
+            if clause == "where" and node.args.get("group"):
+                self._check(node.args["group"], "expressions")
+                text += f" group by {', '.join(map(self._expressions.sql, node.args['group'].expressions))}"
+        text += self._ending(node)
+        if qualify is None:
+            return text
+        names = ", ".join(spark_identifier(term.alias_or_name) for term in node.expressions)
+        return f"select {names} from ({text}) where {spark_identifier(_QUALIFIED)}"
+
+    def _term(self, node: exp.Expression) -> str:
+        if isinstance(node, exp.Star):
+            self._check(node)
+            return "*"
+        if isinstance(node, exp.Alias):
+            self._check(node, "this", "alias")
+            return f"{self._expressions.sql(node.this)} as {spark_identifier(node.alias)}"
+        return self._expressions.sql(node)
+
+    def _ending(self, node: exp.Expression) -> str:
+        text = f" {self._expressions.order_sql(node.args['order'])}" if node.args.get("order") else ""
+        if node.args.get("limit"):
+            self._check(node.args["limit"], "expression")
+            text += f" limit {self._expressions.sql(node.args['limit'].expression)}"
+        return text
+
+    def _source(self, node: exp.Expression) -> str:
+        if isinstance(node, exp.Subquery):
+            self._check(node, "this", "alias")
+            text = f"({self.query(node.this)})"
+        elif isinstance(node, exp.Table):
+            self._check(node, "this", "db", "catalog", "alias")
+            text = self._table(node)
+        else:
+            raise UntranslatableError(f"from {type(node).__name__.lower()}")
+        if node.args.get("alias"):
+            self._check(node.args["alias"], "this")
+            text += f" as {spark_identifier(node.alias)}"
+        return text
+
+    def _table(self, node: exp.Table) -> str:
+        if isinstance(node.this, exp.ReadParquet):
+            return self._files(node.this)
+        if not isinstance(node.this, exp.Identifier):
+            raise UntranslatableError(f"the table function {type(node.this).__name__.lower()}")
+        if node.name.startswith(ARROW_NAME):
+            raise UntranslatableError("Arrow files; Parquet files can be read")
+        parts = [node.catalog, node.db, node.name]
+        if node.catalog == CATALOG or (not node.catalog and node.db in self._schemas):
+            if node.db not in self._schemas:
+                raise UntranslatableError(f"the schema {node.db!r}, which this build does not have")
+            parts = ["", self._schemas[node.db], node.name]
+        elif not node.catalog and node.db == "temp":
+            parts = ["", "", node.name]
+        return ".".join(spark_identifier(part) for part in parts if part)
+
+    def _files(self, node: exp.ReadParquet) -> str:
+        """Files, columns by name, as `Relation.parquet` has them."""
+        paths, *options = node.expressions
+        known = {"union_by_name": True, "hive_partitioning": False}
+        said = {one.this.name: one.expression.this for one in options if isinstance(one, exp.EQ)}
+        if not isinstance(paths, exp.Array) or said != known:
+            raise UntranslatableError("read_parquet but with union_by_name = true, hive_partitioning = false")
+        names = tuple(path.name for path in paths.expressions)
+        view = f"parquet files {len(self._found.files)}"
+        self._found.files[view] = names
+        return spark_identifier(view)
+
+    def _join(self, node: exp.Join) -> str:
+        self._check(node, "this", "side", "kind", "on", "using")
+        side, kind = node.side.lower(), node.kind.lower()
+        if (side, kind) not in _JOINS:
+            raise UntranslatableError(f"{side} {kind} join".strip())
+        text = f" {_JOINS[side, kind]} {self._source(node.this)}"
+        if node.args.get("on"):
+            return f"{text} on {self._expressions.sql(node.args['on'])}"
+        if node.args.get("using"):
+            return f"{text} using ({', '.join(spark_identifier(one.name) for one in node.args['using'])})"
+        return text if kind == "cross" else text.replace(" join ", " cross join ", 1)
+
+
+_JOINS = {("", ""): "join", ("", "inner"): "join", ("left", ""): "left join", ("", "cross"): "cross join"}
+_QUALIFIED = "is_qualified"
