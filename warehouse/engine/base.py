@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -48,6 +49,14 @@ class Engine(Protocol):
         """
         ...
 
+    def arrays(self, query: Query) -> list[npt.NDArray[Any]]:
+        """The result's columns, without nulls, each as an array of its own type.
+
+        Raises:
+            QueryError: the engine refused it.
+        """
+        ...
+
     def batches(self, query: Query, *, row_count: int) -> pyarrow.RecordBatchReader:
         """The rows of the result in their order, in record batches of about `row_count` rows, read as they are asked.
 
@@ -57,6 +66,10 @@ class Engine(Protocol):
             QueryError: the engine refused it.
             MissingExtraError: pyarrow is not installed.
         """
+        ...
+
+    def unordered(self) -> AbstractContextManager[None]:
+        """Meanwhile tables are kept with their rows in any order, which takes less time."""
         ...
 
     def columns(self, relation: Relation) -> tuple[Column, ...]:

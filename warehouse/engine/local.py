@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from warehouse.engine.arrow_files import register_arrow_files
@@ -41,6 +43,12 @@ class LocalEngine:
 
         return [np.require(column, np.float64, ["W"]) for column in self._run(query).fetchnumpy().values()]
 
+    def arrays(self, query: Query) -> list[npt.NDArray[Any]]:
+        """The result's columns, without nulls, each as an array of its own type."""
+        import numpy as np
+
+        return [np.asarray(column) for column in self._run(query).fetchnumpy().values()]
+
     def batches(self, query: Query, *, row_count: int) -> pyarrow.RecordBatchReader:
         """The rows of the result in their order, in record batches of about `row_count` rows, read when asked."""
         import duckdb
@@ -53,6 +61,16 @@ class LocalEngine:
             return relation.to_arrow_reader(row_count)
         except duckdb.Error as error:
             raise QueryError(str(error), step=query.name, statement=query.text) from error
+
+    @contextmanager
+    def unordered(self) -> Iterator[None]:
+        """Meanwhile tables are kept with their rows in any order, which takes less time."""
+        ((before,),) = self.connection.execute("select current_setting('preserve_insertion_order')").fetchall()
+        self.connection.execute("set preserve_insertion_order = false")
+        try:
+            yield
+        finally:
+            self.connection.execute(f"set preserve_insertion_order = {before}")
 
     def columns(self, relation: Relation) -> tuple[Column, ...]:
         """The relation's columns in order; reads no data."""

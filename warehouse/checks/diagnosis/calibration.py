@@ -48,7 +48,8 @@ def bin_values(rows: JoinedRows) -> dict[str, str]:
 def cluster_values(rows: JoinedRows) -> dict[str, str]:
     """What the clustered means must hold of a split, for `design_effect`."""
     probability, hit = _judged(rows)
-    excess = f"(({hit})::utinyint - {probability})"
+    # Of two classes the square reads like the Brier score's, and whoever asks for both has it once.
+    excess = f"({probability} - ({hit})::utinyint)"
     return {EXCESS: excess, SQUARE: f"{excess} * {excess}"}
 
 

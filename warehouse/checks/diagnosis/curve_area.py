@@ -8,14 +8,15 @@ Sources: DeLong, DeLong and Clarke-Pearson (1988); Obuchowski (1997) for cluster
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from warehouse.checks.diagnosis.joined import JoinedRows
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Step
 from warehouse.statistics.estimates import Estimate, Mean, rate_estimate
+from warehouse.statistics.ordering import order_of_doubles
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,51 +44,56 @@ def score_cuts_sql(rows: JoinedRows, *, place: int, parts: int, keep_one_in: int
     )
 
 
-def scores_sql(rows: JoinedRows, *, place: int, least: float | None, below: float | None) -> Query:
-    """The rows of one split within this range: `score`, `is_positive`, and with clusters what `cluster` it is of."""
-    bounds = "" if least is None else " and rank_score >= $least"
-    bounds += "" if below is None else " and rank_score < $below"
-    given = {name: value for name, value in (("least", least), ("below", below)) if value is not None}
-    # A double holds 53 bits.
-    cluster = ", (g >> 11)::double as cluster" if rows.clusters else ""
+def scores_sql(
+    rows: JoinedRows, *, place: int, least: float | None, below: float | None, more: Sequence[str] = ()
+) -> Query:
+    """The rows of one split within this range: `score`, `is_positive`, and the i-th of `more` as `x<i>`."""
+    # NOTE: not bound. DuckDB imports pandas for the first value that is, which takes longer than all of this.
+    bounds = "" if least is None else f" and rank_score >= {least!r}::double"
+    bounds += "" if below is None else f" and rank_score < {below!r}::double"
+    listed = "".join(f", {sql} as x{i}" for i, sql in enumerate(more))
     return Query.of(
         Step(
             "scores",
             f"""
             select
                 rank_score::double as score,
-                (label = {rows.target.positive_code})::double as is_positive
-                {cluster}
+                label = {rows.target.positive_code} as is_positive
+                {listed}
             from {rows.relation.sql}
             where s = {place}{bounds}
             """,
-        ),
-        **given,
+        )
     )
 
 
+def read_ranges(
+    engine: Engine, rows: JoinedRows, *, split: str, row_count: int, more: Sequence[str] = ()
+) -> Iterator[list[npt.NDArray[Any]]]:
+    """The rows of one split as the columns of `scores_sql`, in ranges of scores that rise."""
+    place = rows.splits.index(split)
+    parts = math.ceil(row_count / RANGE_ROWS)
+    cuts: list[float] = []
+    if parts > 1:
+        keep_one_in = max(1, row_count // SAMPLE_ROWS)
+        (row,) = engine.rows(score_cuts_sql(rows, place=place, parts=parts, keep_one_in=keep_one_in))
+        cuts = sorted(set(row["cuts"]))
+    for least, below in pairwise([None, *cuts, None]):
+        yield engine.arrays(scores_sql(rows, place=place, least=least, below=below, more=more))
+
+
 def read_areas(engine: Engine, rows: JoinedRows, row_counts: Mapping[str, int]) -> dict[str, Estimate]:
-    """The area in each split; splits that lack one of the two classes are left out.
+    """The area in each split of independent rows; splits that lack one of the two classes are left out.
 
     Scores are sorted in memory by ranges, each once.
     """
     found = {}
     for split, row_count in row_counts.items():
-        place = rows.splits.index(split)
-        parts = math.ceil(row_count / RANGE_ROWS)
-        cuts: list[float] = []
-        if parts > 1:
-            keep_one_in = max(1, row_count // SAMPLE_ROWS)
-            (row,) = engine.rows(score_cuts_sql(rows, place=place, parts=parts, keep_one_in=keep_one_in))
-            cuts = sorted(set(row["cuts"]))
         sums = PairSums()
-        for least, below in pairwise([None, *cuts, None]):
-            score, is_positive, *cluster = engine.number_columns(
-                scores_sql(rows, place=place, least=least, below=below)
-            )
-            sums.add(score, is_positive > 0, *cluster)
-        if sums.positives and sums.negatives:
-            found[split] = area_estimate(sums.area, fewest=min(sums.positives, sums.negatives))
+        for score, is_positive in read_ranges(engine, rows, split=split, row_count=row_count):
+            sums.add(score, is_positive)
+        if sums.has_pairs:
+            found[split] = area_estimate(sums.area, fewest=sums.fewest)
     return found
 
 
@@ -97,23 +103,12 @@ class PairSums:
     def __init__(self) -> None:
         self.positives = self.negatives = 0
         self._wins = self._win_squares = self._loss_squares = 0.0
-        self._clusters: list[npt.NDArray[np.float64]] = []
 
-    def add(
-        self,
-        scores: npt.NDArray[np.float64],
-        is_positive: npt.NDArray[np.bool_],
-        clusters: npt.NDArray[np.float64] | None = None,
-    ) -> None:
+    def add(self, scores: npt.NDArray[np.float64], is_positive: npt.NDArray[np.bool_]) -> None:
         """Rows none of whose scores is below any that came before, nor equal to one."""
         import numpy as np
 
-        if clusters is None:
-            positives, negatives = np.sort(scores[is_positive]), np.sort(scores[~is_positive])
-        else:
-            order = np.argsort(scores)
-            scores, is_positive, clusters = scores[order], is_positive[order], clusters[order]
-            positives, negatives = scores[is_positive], scores[~is_positive]
+        positives, negatives = np.sort(scores[is_positive]), np.sort(scores[~is_positive])
         below, above = _ranks(positives, negatives)
         wins, losses = self.negatives + below, self.positives + above
         self._wins += float(wins.sum())
@@ -121,39 +116,74 @@ class PairSums:
         self._loss_squares += float(losses @ losses)
         self.positives += len(positives)
         self.negatives += len(negatives)
-        if clusters is not None:
-            ranks = np.empty(len(scores))
-            ranks[is_positive], ranks[~is_positive] = wins, losses
-            flags = is_positive.astype(np.float64)
-            parts = np.stack([clusters, flags, 1 - flags, ranks * flags, ranks * (1 - flags)])
-            self._clusters.append(_cluster_sums(parts))
+
+    def add_ranked(
+        self, scores: npt.NDArray[np.float64], is_positive: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.float64]:
+        """The same, for `clustered_area`: of each row the negatives below it, of a negative one minus the positives.
+
+        Ties count half. DeLong's error is not known of such rows.
+        """
+        import numpy as np
+
+        order = order_of_doubles(scores)
+        scores, is_positive = scores[order], is_positive[order]
+        negatives = np.cumsum(~is_positive, dtype=np.float64)
+        positives = np.arange(1, len(scores) + 1) - negatives
+        is_new = scores[1:] != scores[:-1]
+        if not is_new.all():
+            # Of equal scores each has the mean of those before them all and those up to the last.
+            last = np.flatnonzero(np.append(is_new, True))
+            lengths = np.diff(last, prepend=-1)
+            negatives, positives = (
+                np.repeat((counts[last] + np.concatenate(([0.0], counts[last[:-1]]))) / 2, lengths)
+                for counts in (negatives, positives)
+            )
+        ranks = np.where(is_positive, negatives + self.negatives, -positives - self.positives)
+        self._wins += float(ranks @ is_positive)
+        count = int(np.count_nonzero(is_positive))
+        self.positives += count
+        self.negatives += len(scores) - count
+        found = np.empty(len(scores))
+        found[order] = ranks
+        return found
+
+    @property
+    def has_pairs(self) -> bool:
+        """Whether both classes were there."""
+        return self.positives > 0 < self.negatives
+
+    @property
+    def fewest(self) -> int:
+        """Rows of the rarer class."""
+        return min(self.positives, self.negatives)
 
     @property
     def area(self) -> Mean:
-        """The area, and DeLong's standard error, or Obuchowski's when there are clusters."""
+        """The area, and DeLong's standard error."""
         p, n = float(self.positives), float(self.negatives)
         area = self._wins / (p * n)
-        row_count = self.positives + self.negatives
-        if self._clusters:
-            count, error = self._clustered_error(area)
-            return Mean(value=area, standard_error=error, row_count=row_count, cluster_count=count)
         error = math.inf
         if p > 1 and n > 1:
             of_positives = max(0.0, self._win_squares / (p * n * n) - area**2) / (p - 1)
             # A negative row is right against the positives that are not below it; the spread is the same.
             of_negatives = max(0.0, self._loss_squares / (n * p * p) - (1 - area) ** 2) / (n - 1)
             error = math.sqrt(of_positives + of_negatives)
-        return Mean(value=area, standard_error=error, row_count=row_count)
+        return Mean(value=area, standard_error=error, row_count=self.positives + self.negatives)
 
-    def _clustered_error(self, area: float) -> tuple[int, float]:
-        """How many clusters there are, and the standard error that their parts in the area leave."""
-        import numpy as np
-
+    def clustered_area(
+        self,
+        row_counts: npt.NDArray[np.float64],
+        positives: npt.NDArray[np.float64],
+        ranks: npt.NDArray[np.float64],
+    ) -> Mean:
+        """The area, and Obuchowski's standard error: from each cluster's rows, positives, and sum of `add_ranked`."""
         p, n = float(self.positives), float(self.negatives)
-        _, positives, negatives, wins, losses = _cluster_sums(np.concatenate(self._clusters, axis=1))
-        parts = (wins / n - area * positives) / p + ((1 - area) * negatives - losses / p) / n
+        area = self._wins / (p * n)
+        parts = ranks / (p * n) - area * positives / p + (1 - area) * (row_counts - positives) / n
         count = len(parts)
-        return count, math.sqrt(float(parts @ parts) * count / (count - 1)) if count > 1 else math.inf
+        error = math.sqrt(float(parts @ parts) * count / (count - 1)) if count > 1 else math.inf
+        return Mean(value=area, standard_error=error, row_count=self.positives + self.negatives, cluster_count=count)
 
 
 def _ranks(
@@ -176,15 +206,6 @@ def _ranks(
     places = len(negatives) + 1
     counts = np.bincount(first, minlength=places) + np.bincount(last, minlength=places)
     return (first + last) / 2, np.cumsum(counts)[:-1] / 2
-
-
-def _cluster_sums(parts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The first row names a cluster; the others are summed by it."""
-    import numpy as np
-
-    parts = parts[:, np.argsort(parts[0])]
-    starts = np.flatnonzero(np.diff(parts[0], prepend=np.nan))
-    return np.concatenate([parts[:1, starts], np.add.reduceat(parts[1:], starts, axis=1)])
 
 
 def area_estimate(mean: Mean, *, fewest: int) -> Estimate:

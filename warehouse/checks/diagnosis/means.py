@@ -28,15 +28,15 @@ class Cell:
 def cells_sql(rows: JoinedRows, values: Mapping[str, str], *, by: str = "0", exact: Collection[str] = ()) -> Query:
     """One row per split and cell that has rows: `s`, `cell`, `row_count`, and for the i-th value `m<i>` and `v<i>`.
 
-    `by` is the cell's number, over a joined row; `v<i>` is the variance, divided by the count of rows, and left 0 for
-    the names in `exact`.
+    `by` is the cell's number, up to 255, over a joined row; `v<i>` is the variance, divided by the count of rows, and
+    left 0 for the names in `exact`.
     """
     named = ", ".join(f"({sql})::double as x{i}" for i, sql in enumerate(values.values()))
     columns = ", ".join(
         f"avg(x{i}) as m{i}, {'0.0' if name in exact else f'var_pop(x{i})'} as v{i}" for i, name in enumerate(values)
     )
     return Query.of(
-        Step("row_values", f"select s, ({by})::usmallint as cell, {named} from {rows.relation.sql}"),
+        Step("row_values", f"select s, ({by})::utinyint as cell, {named} from {rows.relation.sql}"),
         Step(
             "cells",
             f"select s, cell, count(*) as row_count, {columns} from row_values group by s, cell order by s, cell",

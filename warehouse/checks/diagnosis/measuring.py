@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from warehouse.checks.diagnosis.calibration import Calibration, bin_sql, bin_values, calibration, cluster_values
+from warehouse.checks.diagnosis.clustered import read_clustered
 from warehouse.checks.diagnosis.curve_area import read_areas
 from warehouse.checks.diagnosis.joined import JoinedRows
-from warehouse.checks.diagnosis.means import mean_of_cells, read_cells, read_means
+from warehouse.checks.diagnosis.means import Cell, mean_of_cells, read_cells, read_means
 from warehouse.checks.diagnosis.result import Metric, MetricName, SplitErrors, Task
 from warehouse.engine.base import Engine
 from warehouse.statistics.estimates import Estimate, Mean, mean_estimate, rate_estimate, root_estimate
@@ -26,9 +27,7 @@ def measure(engine: Engine, rows: JoinedRows, *, quantile: float | None) -> tupl
         quantile: of numbers, the one that was predicted: adds pinball loss.
     """
     values = {name.value: sql for name, sql in row_values(rows, quantile=quantile).items()}
-    means, calibrations = _means(engine, rows, values)
-    counts = {split: next(iter(found.values())).row_count for split, found in means.items()}
-    areas = read_areas(engine, rows, counts) if rows.has("rank_score") else {}
+    means, areas, calibrations = _measured(engine, rows, values)
     return tuple(
         _errors(split, means[split], areas.get(split), calibrations.get(split))
         for split in rows.splits
@@ -36,22 +35,33 @@ def measure(engine: Engine, rows: JoinedRows, *, quantile: float | None) -> tupl
     )
 
 
-def _means(
+def _measured(
     engine: Engine, rows: JoinedRows, values: Mapping[str, str]
-) -> tuple[Mapping[str, Mapping[str, Mean]], Mapping[str, Calibration]]:
-    """All means and bins, of independent rows in one scan."""
-    if not rows.has("confidence"):
-        return read_means(engine, rows, values), {}
-    of_bins = bin_values(rows)
-    if rows.clusters:
-        means = read_means(engine, rows, {**values, **cluster_values(rows)})
-        cells = read_cells(engine, rows, of_bins, by=bin_sql(rows), exact=of_bins)
-        return means, {split: calibration(found, means[split]) for split, found in cells.items()}
-    cells = read_cells(engine, rows, {**values, **of_bins}, by=bin_sql(rows), exact=of_bins)
-    return (
-        {split: {name: mean_of_cells(found, name) for name in values} for split, found in cells.items()},
-        {split: calibration(found) for split, found in cells.items()},
-    )
+) -> tuple[Mapping[str, Mapping[str, Mean]], Mapping[str, Estimate], Mapping[str, Calibration]]:
+    """Means, areas and calibrations by split, in as few scans as can be."""
+    has_bins, has_scores = rows.has("confidence"), rows.has("rank_score")
+    of_bins = bin_values(rows) if has_bins else {}
+    by = bin_sql(rows) if has_bins else "0"
+    if not rows.clusters:
+        cells = read_cells(engine, rows, {**values, **of_bins}, by=by, exact=of_bins)
+        means = {split: {name: mean_of_cells(each, name) for name in values} for split, each in cells.items()}
+        areas = read_areas(engine, rows, _row_counts(cells)) if has_scores else {}
+    else:
+        if has_bins:
+            values = {**values, **cluster_values(rows)}
+        cells = read_cells(engine, rows, of_bins, by=by, exact=of_bins) if has_bins or has_scores else {}
+        if has_scores:
+            means, areas = read_clustered(engine, rows, values, _row_counts(cells))
+        else:
+            means, areas = read_means(engine, rows, values), {}
+    found = {
+        split: calibration(each, means[split] if rows.clusters else None) for split, each in cells.items() if has_bins
+    }
+    return means, areas, found
+
+
+def _row_counts(cells: Mapping[str, Sequence[Cell]]) -> dict[str, int]:
+    return {split: sum(cell.row_count for cell in each) for split, each in cells.items()}
 
 
 def row_values(rows: JoinedRows, *, quantile: float | None = None) -> dict[MetricName, str]:

@@ -90,20 +90,26 @@ def read_predicted(
     ]
     made = dict(_made(columns, target, types))
     faults = [*_key_faults(columns, keys), *_faults(columns, target, types, made)]
-    checked = Query.of(
-        Step(
-            "prediction_facts",
-            "select count(*) as row_count"
-            + "".join(f", count(*) filter (where {fault.condition}) as f{i}" for i, fault in enumerate(faults))
-            + f" from {relation.sql}",
+    (facts,) = engine.rows(
+        Query.of(
+            Step(
+                "prediction_facts",
+                f"""
+                select
+                    count(*) as row_count,
+                    coalesce(bool_or({" or ".join(f"({fault.condition})" for fault in faults)}), false) as is_faulty,
+                from {relation.sql}
+                """,
+            )
         )
     )
-    (facts,) = engine.rows(checked)
-    found = [(fault, facts[f"f{i}"]) for i, fault in enumerate(faults) if facts[f"f{i}"]]
-    if found:
-        shown = example_sql([identifier(column) for column in columns.key])
-        problems = [_problem(engine, relation, fault, count, shown) for fault, count in found]
-        raise PredictionError(problem_list(f"{relation.name} cannot be used as predictions:", problems))
+    if facts["is_faulty"]:
+        raise PredictionError(
+            problem_list(
+                f"{relation.name} cannot be used as predictions:",
+                _problems(engine, relation, faults, key=[identifier(column) for column in columns.key]),
+            )
+        )
     if not facts["row_count"]:
         raise PredictionError(f"{relation.name} holds no rows")
     listed = ", ".join(
@@ -276,6 +282,16 @@ def _probability_faults(columns: PredictionColumns, target: Target, types: Mappi
             words="have probabilities that do not sum to 1",
             value=f"round({total}, 6)",
         )
+
+
+def _problems(engine: Engine, relation: Relation, faults: Sequence[_Fault], *, key: Sequence[str]) -> list[str]:
+    """What is wrong with so many rows, and the first of them."""
+    counts = ", ".join(f"count(*) filter (where {fault.condition}) as f{i}" for i, fault in enumerate(faults))
+    (found,) = engine.rows(Query.of(Step("fault_counts", f"select {counts} from {relation.sql}")))
+    shown = example_sql(key)
+    return [
+        _problem(engine, relation, fault, found[f"f{i}"], shown) for i, fault in enumerate(faults) if found[f"f{i}"]
+    ]
 
 
 def _problem(engine: Engine, relation: Relation, fault: _Fault, count: int, key: str) -> str:
