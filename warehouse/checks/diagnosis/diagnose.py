@@ -38,6 +38,7 @@ from warehouse.checks.diagnosis.result import (
 from warehouse.checks.diagnosis.slice_result import SliceReport, TagReport
 from warehouse.checks.diagnosis.slice_samples import TagSheet, tag_report
 from warehouse.checks.diagnosis.slices import SliceQuestion, read_slices
+from warehouse.checks.diagnosis.target import MOST_AREA_CLASSES
 from warehouse.checks.diagnosis.words import judge, summary
 from warehouse.datasets.spec import DatasetSpec
 from warehouse.datasets.versions import Version
@@ -276,5 +277,9 @@ def _not_judged(result: Diagnosis, spec: DatasetSpec, types: Mapping[str, str], 
         )
     if result.task is Task.CLASSES and not rows.has("confidence"):
         yield f"log loss and calibration: there are no probabilities ({PROBABILITY}, or {OF_CLASS}<class> for each)"
-    if result.task is Task.CLASSES and len(result.classes) > 2:
-        yield "AUC: it is of two classes"
+    if len(result.classes) > MOST_AREA_CLASSES:
+        yield f"AUC: it is told of up to {MOST_AREA_CLASSES} classes, and there are {len(result.classes):,}"
+    for errors in result.splits:
+        if errors.absent_classes:
+            shown = ", ".join(errors.absent_classes[:5]) + (", ..." if len(errors.absent_classes) > 5 else "")
+            yield f"{errors.split}: no judged row is of {shown}; AUC is of the other classes"

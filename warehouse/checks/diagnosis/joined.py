@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from warehouse.checks.diagnosis.predicted import EXAMPLE_COUNT, Predicted, example_sql
 from warehouse.checks.diagnosis.result import Coverage, SplitCoverage, Task
-from warehouse.checks.diagnosis.target import Target
+from warehouse.checks.diagnosis.target import MOST_AREA_CLASSES, Target
 from warehouse.datasets.spec import DatasetSpec, Grouping
 from warehouse.engine.base import Engine
 from warehouse.errors import PredictionError
@@ -43,6 +43,7 @@ class JoinedRows:
     - `probability`: of the positive class of two
     - `confidence`: probability of the predicted class; `label_probability`: of the true one
     - `rank_score`: what orders rows by how likely they are positive, or relevant
+    - `p_0`, `p_1`...: probability of each of three classes or more, up to `MOST_AREA_CLASSES`
     - `loss`: 1 for a wrong class and 0 for the right one, absolute error of a number, or what the predictions say
     - `q`: hash of what is ranked together
     - what was carried, under its own name
@@ -116,8 +117,15 @@ def _predicted_columns(predicted: Predicted, target: Target) -> list[str]:
         columns += [
             f"([{listed}])[predictions.prediction::int + 1] as confidence",
             f"([{listed}])[split_rows.label::int + 1] as label_probability",
+            *(f"predictions.{name}" for name in _kept_of_class(predicted)),
         ]
     return columns
+
+
+def _kept_of_class(predicted: Predicted) -> list[str]:
+    """The probabilities of classes that AUC is told from, unless they are too many."""
+    of_class = [name for name in predicted.columns if name.startswith("p_")]
+    return of_class if len(of_class) <= MOST_AREA_CLASSES else []
 
 
 def _cluster_sql(key: Sequence[str], clusters: Sequence[str]) -> str:
@@ -240,7 +248,7 @@ def _rows(
             "label_probability": f"case when label = {positive} then probability else 1 - probability end",
         }
     elif "p_0" in predicted.columns:
-        columns |= {"confidence": "confidence", "label_probability": "label_probability"}
+        columns |= {name: name for name in ("confidence", "label_probability", *_kept_of_class(predicted))}
     for name in ("score", "probability"):
         if name in predicted.columns:
             columns.setdefault("rank_score", name)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from warehouse.checks.diagnosis.calibration import Calibration, bin_sql, bin_values, calibration, cluster_values
+from warehouse.checks.diagnosis.class_areas import ClassAreas, read_class_areas
 from warehouse.checks.diagnosis.clustered import read_clustered
 from warehouse.checks.diagnosis.curve_area import read_areas
 from warehouse.checks.diagnosis.joined import JoinedRows
@@ -28,8 +29,9 @@ def measure(engine: Engine, rows: JoinedRows, *, quantile: float | None) -> tupl
     """
     values = {name.value: sql for name, sql in row_values(rows, quantile=quantile).items()}
     means, areas, calibrations = _measured(engine, rows, values)
+    of_classes = read_class_areas(engine, rows) if rows.has("p_0") else {}
     return tuple(
-        _errors(split, means[split], areas.get(split), calibrations.get(split))
+        _errors(split, means[split], areas.get(split), calibrations.get(split), of_classes.get(split))
         for split in rows.splits
         if split in means
     )
@@ -90,12 +92,21 @@ def row_values(rows: JoinedRows, *, quantile: float | None = None) -> dict[Metri
     return values
 
 
-def _errors(split: str, means: Mapping[str, Mean], area: Estimate | None, found: Calibration | None) -> SplitErrors:
+def _errors(
+    split: str,
+    means: Mapping[str, Mean],
+    area: Estimate | None,
+    found: Calibration | None,
+    of_classes: ClassAreas | None,
+) -> SplitErrors:
     metrics = [
         Metric(name=name, estimate=_estimate(name, means[name.value])) for name in MetricName if name.value in means
     ]
     if area is not None:
         metrics.append(Metric(name=MetricName.AUC, estimate=area))
+    if of_classes is not None:
+        metrics.append(Metric(name=MetricName.AUC, estimate=of_classes.macro))
+        metrics.append(Metric(name=MetricName.AUC_WEIGHTED, estimate=of_classes.weighted))
     if found is not None:
         metrics.append(Metric(name=MetricName.CALIBRATION_ERROR, estimate=found.error))
     return SplitErrors(
@@ -103,6 +114,7 @@ def _errors(split: str, means: Mapping[str, Mean], area: Estimate | None, found:
         metrics=tuple(metrics),
         reliability=found.bins if found is not None else (),
         calibration_floor=found.floor if found is not None else None,
+        absent_classes=of_classes.absent if of_classes is not None else (),
     )
 
 

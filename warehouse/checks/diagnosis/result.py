@@ -35,6 +35,9 @@ class MetricName(StrEnum):
     LOG_LOSS = "log_loss"
     BRIER = "brier"
     AUC = "auc"
+    """Of more than two classes the mean over all, each against the others."""
+    AUC_WEIGHTED = "auc_weighted"
+    """The same, each class weighted by its rows; of more than two classes."""
     CALIBRATION_ERROR = "calibration_error"
     MAE = "mae"
     RMSE = "rmse"
@@ -46,7 +49,7 @@ class MetricName(StrEnum):
     @property
     def is_better_greater(self) -> bool:
         """Whether more of it is better."""
-        return self in (MetricName.AUC, MetricName.NDCG, MetricName.MRR)
+        return self in (MetricName.AUC, MetricName.AUC_WEIGHTED, MetricName.NDCG, MetricName.MRR)
 
     @property
     def is_share(self) -> bool:
@@ -126,6 +129,8 @@ class SplitErrors:
     """Bins with rows, ascending; empty without probabilities."""
     calibration_floor: float | None = None
     """The calibration error to expect of a model whose probabilities are all true, from so many rows."""
+    absent_classes: tuple[str, ...] = ()
+    """Of more than two classes, those that no judged row is of: the means of AUC are over the others."""
 
     def of(self, name: MetricName) -> Estimate | None:
         """This measure, if it could be taken."""

@@ -13,6 +13,8 @@ from warehouse.sql import Query, Relation, Step, identifier, literal
 from warehouse.statistics.kinds import Family, family_of, is_numeric
 
 MOST_CLASSES = 1_000
+MOST_AREA_CLASSES = 50
+"""AUC is told of up to so many classes; each takes a column of the joined table."""
 FEW_CLASSES = 20
 """Integers with at most so many different values, predicted by integers, are classes."""
 

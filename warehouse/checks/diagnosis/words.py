@@ -25,6 +25,7 @@ METRIC_WORDS = {
     MetricName.LOG_LOSS: "log loss",
     MetricName.BRIER: "Brier score",
     MetricName.AUC: "AUC",
+    MetricName.AUC_WEIGHTED: "AUC by rows of classes",
     MetricName.CALIBRATION_ERROR: "calibration error",
     MetricName.MAE: "mean absolute error",
     MetricName.RMSE: "root mean squared error",
