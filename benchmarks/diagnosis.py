@@ -95,7 +95,7 @@ def run_ours(rows: int, *, groups: tuple[str, ...] = ()) -> None:
     target = folder(rows)
     spec = DatasetSpec(name="d", model="m", key=("id",), label="flag", groups=groups, split=ColumnSplit(column="part"))
     splits = {split: Relation.parquet([str(target / f"{split}.parquet")], name=split) for split in SHARES}
-    with connect(None, memory_limit=MEMORY_LIMIT, temporary_path=target / "ours") as connection:
+    with connect(None, memory_limit=MEMORY_LIMIT, temporary_path=target / "ours", ordered=False) as connection:
         start = Clock()
         result = diagnose(
             LocalEngine(connection),

@@ -165,6 +165,7 @@ def diagnose(
         threads=settings.threads,
         # Two processes that share a folder for what does not fit into memory overwrite each other's files.
         temporary_path=project.temporary_path / f"diagnosis-{uuid4().hex}",
+        ordered=False,
     ) as connection:
         confine_to_rows(connection, rows_of_version(version), *given)
         engine = LocalEngine(connection)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -66,10 +65,6 @@ class Engine(Protocol):
             QueryError: the engine refused it.
             MissingExtraError: pyarrow is not installed.
         """
-        ...
-
-    def unordered(self) -> AbstractContextManager[None]:
-        """Meanwhile tables are kept with their rows in any order, which takes less time."""
         ...
 
     def columns(self, relation: Relation) -> tuple[Column, ...]:

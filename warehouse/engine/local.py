@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from warehouse.engine.arrow_files import register_arrow_files
@@ -61,16 +59,6 @@ class LocalEngine:
             return relation.to_arrow_reader(row_count)
         except duckdb.Error as error:
             raise QueryError(str(error), step=query.name, statement=query.text) from error
-
-    @contextmanager
-    def unordered(self) -> Iterator[None]:
-        """Meanwhile tables are kept with their rows in any order, which takes less time."""
-        ((before,),) = self.connection.execute("select current_setting('preserve_insertion_order')").fetchall()
-        self.connection.execute("set preserve_insertion_order = false")
-        try:
-            yield
-        finally:
-            self.connection.execute(f"set preserve_insertion_order = {before}")
 
     def columns(self, relation: Relation) -> tuple[Column, ...]:
         """The relation's columns in order; reads no data."""

@@ -61,9 +61,10 @@ class ClusterSums:
 
         names, places = places_of_values(clusters)
         count = len(names)
-        sums = [np.bincount(places, weights=column, minlength=count) for column in columns]
+        sums = [np.bincount(places, minlength=count).astype(np.float64)]
+        sums += [np.bincount(places, weights=column, minlength=count) for column in columns]
         self._clusters.append(names)
-        self._sums.append([np.bincount(places, minlength=count).astype(np.float64), *sums])
+        self._sums.append(sums)
 
     def merged(self) -> list[npt.NDArray[np.float64]]:
         """Of each cluster its rows, and the sum of each column."""

@@ -167,8 +167,7 @@ def join_predictions(
     Raises:
         PredictionError: no key meets, or one is there more than once.
     """
-    with engine.unordered():
-        engine.rows(join_sql(splits, predicted, target, clusters, carried).kept_as(JOINED.sql))
+    engine.rows(join_sql(splits, predicted, target, clusters, carried).kept_as(JOINED.sql))
     counts = engine.rows(
         Query.of(
             Step(
