@@ -61,8 +61,9 @@ class ClusterSums:
 
         names, places = places_of_values(clusters)
         count = len(names)
-        sums = [np.bincount(places, minlength=count).astype(np.float64)]
-        sums += [np.bincount(places, weights=column, minlength=count) for column in columns]
+        sums: list[npt.NDArray[np.float64]] = [np.bincount(places, minlength=count).astype(np.float64)]
+        for column in columns:
+            sums.append(np.asarray(np.bincount(places, weights=column, minlength=count), dtype=np.float64))
         self._clusters.append(names)
         self._sums.append(sums)
 
