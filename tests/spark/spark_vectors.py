@@ -31,6 +31,19 @@ EXPRESSIONS: dict[str, list[tuple[str, Any]]] = {
         ("isfinite(null::double)", None),
     ],
     "isnan": [("isnan('nan'::double)", True), ("isnan('inf'::double)", False)],
+    "isinf": [
+        ("isinf('-inf'::double)", True),
+        ("isinf('inf'::double)", True),
+        ("isinf('nan'::double)", False),
+        ("isinf(1e300)", False),
+        ("isinf(timestamp '2013-01-01')", False),
+        ("isinf(null::double)", None),
+    ],
+    "list_position": [
+        ("list_position(['a', 'é'], 'é')", 2),
+        ("list_position(['a'], 'b')", None),
+        ("list_position([1.5::double], null)", None),
+    ],
     "length": [("length('é名前')", 3), ("length('')", 0), ("length(null)", None)],
     "lower": [("lower('ÀÉ X')", "àé x")],
     "upper": [("upper('àé')", "ÀÉ")],
@@ -185,7 +198,14 @@ AGGREGATES: dict[str, list[tuple[str, str, Any]]] = {
         ("sum(y)", NONE, None),
     ],
     "approx_count_distinct": [("approx_count_distinct(x)", NUMBERS, 2)],
-    "list": [("list([x, 5])", "(select 1 as x)", [[1, 5]])],
+    "list": [
+        ("list([x, 5])", "(select 1 as x)", [[1, 5]]),
+        (
+            "list(x order by t)",
+            "(select 1 as x, 'b' as t union all select null, 'c' union all select 3, 'a')",
+            [3, 1, None],
+        ),
+    ],
 }
 
 # Whole statements, with their rows.
@@ -217,6 +237,11 @@ STATEMENTS: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
         [("a", None), ("b", 7), ("é", 7), (None, None)],
     ),
     "unions": ("select 1 as a union select 1 union all select 2 order by a", [(1,), (2,)]),
+    "grouping sets": (
+        f"select x, t, count(*) as n from {NUMBERS} as n group by grouping sets ((x), (x, t)) having count(*) > 1",
+        [(3, None, 2)],
+    ),
+    "unnest": ("select unnest($values::double[]) as value order by value", [(1.5,), (2.0,)]),
     "having": (f"select x from {NUMBERS} as n group by x having count(*) > 1", [(3,)]),
     "names of every kind": (
         'select "sel`ect"."b""c d.é" as "Ü;" from (select 1 as "b""c d.é") as "sel`ect"',
@@ -241,6 +266,9 @@ STATEMENTS: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
 REFUSED: dict[str, str] = {
     "select quantile_cont(x, 0.5) as q from t": "quantile_cont",
     "select histogram(x) as h from t": "histogram",
+    "select histogram(x, [1.0]) as h from t": "histogram but of a column, with edges",
+    "select histogram(x, $e) as h from t group by y": "group",
+    "select x in (select y from u) as i from t": "of SELECT y FROM u",
     "select md5_number(x) as h from t": "md5_number",
     "select x::integer / 2 from t group by all": "group",
     "select cast(1.5::double as integer) as x": "cast to INTEGER of what may have a fraction",
@@ -255,7 +283,7 @@ REFUSED: dict[str, str] = {
     "select x::time as u from t": "the type TIME",
     "select x like 'a%' as l from t": "LIKE",
     "select * exclude (x) from t": "except",
-    "select list(x) as l from t": "list of what is no list",
+    "select list(x) as l from t": "a list without order",
     "select sum(x) over (partition by y) as s from t": "window",
     "select 1 from t tablesample 3": "sample",
     "select 1 from range(5)": "generateseries",

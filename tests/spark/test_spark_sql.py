@@ -75,7 +75,35 @@ def test_aggregates_give_the_same_on_both_engines(either: Engine) -> None:
 
 def test_statements_give_the_same_on_both_engines(either: Engine) -> None:
     for name, (statement, expected) in STATEMENTS.items():
-        assert asked(either, statement) == [tuple(map(plain, row)) for row in expected], name
+        parameters = {"values": [2.0, 1.5]} if "$values" in statement else {}
+        assert asked(either, statement, **parameters) == [tuple(map(plain, row)) for row in expected], name
+
+
+def test_lists_of_values_are_searched_and_nulls_stay_nulls(either: Engine) -> None:
+    text = "select x in (select unnest($values)) as found from (select 'a' as x union all select 'é\\') as t order by x"
+
+    assert asked(either, text, values=["é\\", "b"]) == [(False,), (True,)]
+    assert asked(either, text, values=[]) == [(False,), (False,)]
+
+
+@pytest.mark.parametrize("edges", [[2.0], [-1.5, 2.0, 2.5], [float(edge) / 7 for edge in range(401)]])
+def test_histograms_count_what_lies_up_to_each_edge(either: Engine, edges: list[float]) -> None:
+    numbers = " union all ".join(f"select {value}::double as n" for value in (-1.5, "-0.0", 0, 2, 2, 1.9999, 0.5))
+    query = Query.of(
+        Step("numbers", f"{numbers} union all select null"),
+        Step("histograms", "select histogram(n, $edges) as h, avg(n / $scale) as mean, count(n) as c from numbers"),
+        edges=edges,
+        scale=4.0,
+    )
+
+    (row,) = either.rows(query)
+
+    values = [-1.5, 0.0, 0.0, 2.0, 2.0, 1.9999, 0.5]
+    bins = [next((edge for edge in edges if value <= edge), None) for value in values]
+    counted = {edge: bins.count(edge) for edge in bins if edge is not None}
+    assert {edge: count for edge, count in row["h"].items() if count and edge in edges} == counted
+    assert row["c"] == 7
+    assert row["mean"] == pytest.approx(sum(values) / 28)
 
 
 @pytest.mark.parametrize("statement", REFUSED)

@@ -20,7 +20,7 @@ from warehouse.engine.spark_functions import (
 from warehouse.engine.spark_types import SPARK_TYPES
 from warehouse.engine.spark_values import spark_identifier, spark_literal, spark_text
 
-INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UBIGINT"})
+INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "UBIGINT"})
 _TYPE_NAMES = {
     "TEXT": "VARCHAR",
     "INT": "INTEGER",
@@ -140,10 +140,29 @@ class Expressions:
         return f"({value} is {what})"
 
     def _write_in(self, node: exp.In) -> str:
-        self.check(node, "this", "expressions")
-        if not node.expressions:
+        self.check(node, "this", "expressions", "query")
+        values = [*map(self.sql, node.expressions)] or self._unnested(node)
+        # As `in` of no rows at all, which SQL lets nobody write down.
+        return f"({self.sql(node.this)} in ({', '.join(values)}))" if values else "false"
+
+    def _unnested(self, node: exp.In) -> list[str]:
+        """The values of `in (select unnest($values))`."""
+        query = node.args.get("query")
+        select = query.this if isinstance(query, exp.Subquery) else None
+        if not isinstance(select, exp.Select) or len(select.expressions) != 1:
             raise UntranslatableError(_shown(node))
-        return f"({self.sql(node.this)} in ({', '.join(map(self.sql, node.expressions))}))"
+        self.check(select, "expressions")
+        (term,) = select.expressions
+        if not isinstance(term, exp.Explode) or not isinstance(term.this, exp.Placeholder):
+            raise UntranslatableError(_shown(node))
+        return self.list_values(term.this)
+
+    def list_values(self, node: exp.Placeholder) -> list[str]:
+        """The values of a parameter that is a list, as literals."""
+        values = self._parameters.get(node.name)
+        if not isinstance(values, list | tuple):
+            raise UntranslatableError(f"the parameter ${node.name}, which is no list")
+        return [*map(spark_literal, values)]
 
     def _write_between(self, node: exp.Between) -> str:
         value, low, high = self._operands(node, "this", "low", "high")
@@ -223,8 +242,13 @@ class Expressions:
     def _is_whole(self, node: exp.Expression) -> bool:
         """Whether it has no fraction, whatever the types of columns are taken for."""
         match node:
-            case exp.Paren() | exp.Neg() | exp.Sum():
+            case exp.Paren() | exp.Neg() | exp.Sum() | exp.Filter():
                 return self._is_whole(node.this)
+            case exp.Coalesce():
+                return all(map(self._is_whole, [node.this, *node.expressions]))
+            case exp.Case():
+                branches = [one.args["true"] for one in node.args["ifs"]]
+                return all(map(self._is_whole, [*branches, *filter(None, [node.args.get("default")])]))
             case exp.Add() | exp.Sub() | exp.Mul() | exp.Mod():
                 return self._is_whole(node.this) and self._is_whole(node.expression)
             case exp.Literal():
@@ -252,6 +276,8 @@ class Expressions:
         if name == "DECIMAL":
             parameters = [parameter.name for parameter in node.expressions] or ["18", "3"]
             return f"decimal({', '.join(parameters)})"
+        if name == "ARRAY" and len(node.expressions) == 1:
+            return f"array<{self.type_sql(node.expressions[0])}>"
         if name not in SPARK_TYPES or node.expressions:
             raise UntranslatableError(f"the type {name}")
         return SPARK_TYPES[name]
@@ -277,14 +303,35 @@ class Expressions:
 
     def _write_arrayagg(self, node: exp.ArrayAgg) -> str:
         self.check(node, "this")
-        if not isinstance(node.this, exp.Array):
-            # Spark leaves nulls out of lists, and has no order in them.
-            raise UntranslatableError(f"a list of what is no list itself, in {_shown(node)}")
-        return f"collect_list({self.sql(node.this)})"
+        if isinstance(node.this, exp.Array):
+            return f"collect_list({self.sql(node.this)})"
+        if isinstance(node.this, exp.Order) and len(node.this.expressions) == 1:
+            (term,) = node.this.expressions
+            self.check(node.this, "this", "expressions")
+            self.check(term, "this")
+            # Spark leaves nulls out of lists and has no order in them: structs are never null, and sort by their first.
+            pair = f"named_struct('k', {self.sql(term.this)}, 'v', {self.sql(node.this.this)})"
+            return f"transform(array_sort(collect_list({pair})), pair -> pair.v)"
+        raise UntranslatableError(f"a list without order, in {_shown(node)}")
+
+    def _write_explode(self, node: exp.Explode) -> str:
+        return f"explode({self._operands(node, 'this')[0]})"
 
     def _write_array(self, node: exp.Array) -> str:
         self.check(node, "expressions")
         return f"array({', '.join(map(self.sql, node.expressions))})"
+
+    def group_sql(self, node: exp.Group) -> str:
+        """What is grouped by: expressions, or sets of them."""
+        self.check(node, "expressions")
+        return f"group by {', '.join(map(self._group_term, node.expressions))}"
+
+    def _group_term(self, node: exp.Expression) -> str:
+        if not isinstance(node, exp.GroupingSets):
+            return self.sql(node)
+        self.check(node, "expressions")
+        sets = (one.expressions if isinstance(one, exp.Tuple) else [one] for one in node.expressions)
+        return f"grouping sets ({', '.join('(' + ', '.join(map(self.sql, one)) + ')' for one in sets)})"
 
     def _write_window(self, node: exp.Window) -> str:
         self.check(node, "this", "partition_by", "order", "over")

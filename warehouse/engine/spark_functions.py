@@ -23,6 +23,8 @@ FUNCTIONS: dict[str, str] = {
     # NOTE: NaN is greater than infinity to both engines, so it is not finite. Of doubles.
     "isfinite": "(abs({0}) < cast('Infinity' as double))",
     "isnan": "isnan({0})",
+    # Of doubles and timestamps, which Spark has no infinite ones of; Java and Rust have other words.
+    "isinf": "(cast({0} as string) in ('Infinity', '-Infinity', 'inf', '-inf'))",
     # Text; lengths in code points.
     "length": "char_length({0})",
     "lower": "lower({0})",
@@ -33,6 +35,8 @@ FUNCTIONS: dict[str, str] = {
     "md5": "md5({0})",
     # Of a blob; of an integer its bits.
     "hex": "hex({0})",
+    # Lists; nulls are not looked for.
+    "list_position": "nullif(array_position({0}, {1}), 0)",
     # Moments. The session's zone is UTC, so either kind of timestamp, and a date, is an instant.
     "epoch_us": "unix_micros(cast({0} as timestamp_ltz))",
     "month": "month({0})",
@@ -61,8 +65,6 @@ VARIADIC: dict[str, str] = {
     "least": "least",
     "nullif": "nullif",
     "concat_ws": "concat_ws",
-    # NOTE: other numbers than DuckDB's, which are its own; both are hashes of 64 bits, Spark's signed.
-    "hash": "xxhash64",
 }
 
 OPERATORS: dict[str, str] = {
@@ -98,6 +100,7 @@ NAMES: dict[str, str] = {
     "Greatest": "greatest",
     "Hex": "hex",
     "Hour": "hour",
+    "IsInf": "isinf",
     "IsNan": "isnan",
     "Lag": "lag",
     "Least": "least",
@@ -126,6 +129,9 @@ FLAGS = frozenset({"safe", "coalesce", "big_int", "ignore_nulls"})
 
 def function_sql(name: str, operands: Sequence[str]) -> str | None:
     """The call on Spark; None when the table has no such function with so many operands."""
+    if name == "hash":
+        # NOTE: other numbers than DuckDB's, which are its own; of 63 bits, so that none is negative.
+        return f"(xxhash64({', '.join(operands)}) & 9223372036854775807L)" if operands else None
     if name in VARIADIC:
         return f"{VARIADIC[name]}({', '.join(operands)})" if operands else None
     template = FUNCTIONS.get(name)
@@ -173,6 +179,22 @@ def double_bits_sql(value: str) -> str:
 
 _SMALLEST_NORMAL = "2.2250738585072014E-308D"
 _LARGEST = "1.7976931348623157E308D"
+
+
+def bin_sql(value: str, edges: Sequence[str]) -> str:
+    """The first of the rising edges that is not below the value; NULL beyond the last.
+
+    By halves, so that a row is compared with few of them.
+    """
+    return f"case when {value} <= {edges[-1]} then {_halves_sql(value, edges)} end"
+
+
+def _halves_sql(value: str, edges: Sequence[str]) -> str:
+    if len(edges) == 1:
+        return edges[0]
+    middle = len(edges) // 2
+    lower, upper = _halves_sql(value, edges[:middle]), _halves_sql(value, edges[middle:])
+    return f"case when {value} <= {edges[middle - 1]} then {lower} else {upper} end"
 
 
 def hexadecimal_sql(digits: str, *, count: int) -> str:

@@ -14,6 +14,7 @@ from sqlglot import exp, parse
 from sqlglot.errors import SqlglotError
 
 from warehouse.engine.spark_expressions import Expressions, UntranslatableError
+from warehouse.engine.spark_functions import bin_sql
 from warehouse.engine.spark_values import spark_identifier
 from warehouse.errors import QueryError
 from warehouse.sql import ARROW_NAME, Query
@@ -52,7 +53,9 @@ def spark_statement(query: Query, *, schemas: Mapping[str, str]) -> SparkStateme
     except RecursionError as error:
         raise QueryError("it is nested too deeply for Spark", step=query.name, statement=query.text) from error
     except UntranslatableError as error:
-        reason = f"not available on Spark: {error}"
+        reason = (
+            f"not available on Spark: {error}\n  DuckDB can do it: export the rows and ask there, or leave this out"
+        )
         raise QueryError(reason, step=query.name, statement=query.text) from error
 
 
@@ -116,7 +119,7 @@ class _Statements:
         clauses = ("with_", "distinct", "expressions", "from_", "joins", "where", "group", "having", "qualify")
         self._check(node, *clauses, "order", "limit")
         qualify = node.args.get("qualify")
-        terms = [self._term(term) for term in node.expressions]
+        terms = [self._histogram(term, node) or self._term(term) for term in node.expressions]
         if qualify is not None:
             terms.append(f"{self._expressions.sql(qualify.this)} as {spark_identifier(_QUALIFIED)}")
         if node.args.get("distinct"):
@@ -129,8 +132,7 @@ class _Statements:
             if node.args.get(clause):
                 text += f" {clause} {self._expressions.sql(node.args[clause].this)}"
             if clause == "where" and node.args.get("group"):
-                self._check(node.args["group"], "expressions")
-                text += f" group by {', '.join(map(self._expressions.sql, node.args['group'].expressions))}"
+                text += f" {self._expressions.group_sql(node.args['group'])}"
         text += self._ending(node)
         if qualify is None:
             return text
@@ -145,6 +147,27 @@ class _Statements:
             self._check(node, "this", "alias")
             return f"{self._expressions.sql(node.this)} as {spark_identifier(node.alias)}"
         return self._expressions.sql(node)
+
+    def _histogram(self, term: exp.Expression, select: exp.Select) -> str:
+        """`histogram(x, $edges) as h`, which Spark lacks, as a question of its own; empty for any other term.
+
+        A map from edges, each the upper end of a bin, to counts; bins without rows are left out, and so are values
+        beyond the last edge.
+        """
+        call = term.this if isinstance(term, exp.Alias) else None
+        if not isinstance(call, exp.Anonymous) or call.name.lower() != "histogram":
+            return ""
+        self._check(select, "with_", "expressions", "from_")
+        value, edges = call.expressions if len(call.expressions) == 2 else (None, None)
+        if not isinstance(value, exp.Column) or not isinstance(edges, exp.Placeholder):
+            raise UntranslatableError("histogram but of a column, with edges as a parameter")
+        number = self._expressions.sql(value)
+        source = self._source(select.args["from_"].this)
+        return (
+            f"(select map_from_entries(collect_list(struct(edge, row_count))) from (select "
+            f"{bin_sql(number, self._expressions.list_values(edges))} as edge, count(*) as row_count from {source} "
+            f"group by 1) where edge is not null) as {spark_identifier(term.alias)}"
+        )
 
     def _ending(self, node: exp.Expression) -> str:
         text = f" {self._expressions.order_sql(node.args['order'])}" if node.args.get("order") else ""

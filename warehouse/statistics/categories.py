@@ -114,7 +114,7 @@ def category_counts_sql(left: Relation, right: Relation, column: Measured) -> Qu
                 ("vanished", "right_count = 0", LISTED_STRANGERS),
             )
         ),
-        Step("values_named", "from listed union all by name from new union all by name from vanished"),
+        Step("values_named", "from listed union all from new union all from vanished"),
         Step(
             "category_counts",
             f"""

@@ -131,7 +131,7 @@ class Coding:
         name = identifier(self.column.name)
         read = [f"{name} is null as missing_{self.key}"]
         if self.column.family in (Family.REAL, Family.TIMESTAMP):
-            zero = "0" if self.column.family is Family.REAL else "timestamp 'epoch'"
+            zero = "0" if self.column.family is Family.REAL else "timestamp '1970-01-01'"
             place = f"when isinf({name}) and {name} > {zero} then {POSITIVE} when isinf({name}) then {NEGATIVE}"
             nan = f"when isnan({name}) then {NAN} " if self.column.family is Family.REAL else ""
             read.append(f"case {nan}{place} end as odd_{self.key}")

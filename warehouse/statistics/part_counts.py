@@ -94,8 +94,8 @@ def part_counts_sql(
         Step("part_lists", _lists("cell_sums", row_counts="row_count", squares="squares", products="products")),
         Step(
             "part_counts",
-            "select part_lists.*, group_squares, group_count from part_lists left join parts_in_groups using (part) "
-            "order by part",
+            "select part_lists.*, group_squares, group_count from part_lists "
+            "left join parts_in_groups on part_lists.part = parts_in_groups.part order by part_lists.part",
         ),
         **parameters,
     )

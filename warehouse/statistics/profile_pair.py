@@ -170,7 +170,7 @@ def tally_sql(relation: Relation, column: Measured, values: Sequence[str | float
             "rows_known",
             """
             select rows_per_value.*, values_listed.value is not null as is_listed
-            from rows_per_value left join values_listed using (value)
+            from rows_per_value left join values_listed on rows_per_value.value = values_listed.value
             """,
         ),
         Step(

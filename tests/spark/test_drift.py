@@ -1,0 +1,131 @@
+"""Drift, label relations and profiles have the same numbers on Spark as on DuckDB."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from warehouse.checks.drift.comparison import compare_with_facts
+from warehouse.checks.drift.pairs import Beyond, Frame, look_beyond
+from warehouse.engine.local import LocalEngine
+from warehouse.engine.spark import SparkEngine
+from warehouse.errors import QueryError
+from warehouse.sql import Relation
+from warehouse.statistics.pair import compare_relations
+from warehouse.statistics.profile_making import profile_of
+from warehouse.statistics.profile_pair import compare_with_profile
+from warehouse.storage import connect
+
+ROWS = """
+    select
+        i as id,
+        (i * 7919 % 1000) / 7.0 as real_number,
+        case when i % 50 = 0 then 'nan'::double when i % 77 = 0 then '-inf'::double else i * 1.5 end as odd_number,
+        case when i % 9 > 0 then (i * 31 % 5000)::decimal(10, 2) end as money,
+        i % 7 as plane,
+        case when i % 11 > 0 then 'carrier ' || (i % 13) || ' é''\\' end as carrier,
+        date '1969-06-01' + (i % 300)::int as day,
+        timestamp '1969-12-01' + interval (i * 37) minute as moment,
+        i % 3 = 0 as is_late,
+        'a text of many words, ' || (i * 7919) || ', that is longer than a name' as comment,
+    from range(3000) as r(i)
+"""
+Pair = tuple[Relation, Relation]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    """Rows, and others of their kind, as files that both engines read."""
+    folder: Path = tmp_path_factory.mktemp("drift")
+    with connect(None) as connection:
+        connection.execute(f"copy ({ROWS}) to '{folder}/left.parquet'")
+        connection.execute(f"copy (from ({ROWS}) where id % 4 = 1 and id < 1700) to '{folder}/right.parquet'")
+    left, right = (Relation.parquet([f"{folder}/{side}.parquet"], name=side) for side in ("left", "right"))
+    return left, right
+
+
+@pytest.fixture
+def here() -> Iterator[LocalEngine]:
+    with connect(None) as connection:
+        yield LocalEngine(connection)
+
+
+@pytest.fixture
+def there(spark: Any) -> SparkEngine:
+    return SparkEngine(spark)
+
+
+def differences(left: Any, right: Any, place: str = "") -> Iterator[str]:
+    """Where two results differ by more than a billionth."""
+    if dataclasses.is_dataclass(left):
+        for field in dataclasses.fields(left):
+            # An estimate that each engine makes in its own way.
+            if field.name != "distinct_estimate":
+                yield from differences(getattr(left, field.name), getattr(right, field.name), f"{place}.{field.name}")
+    elif isinstance(left, dict):
+        assert list(left) == list(right), place
+        for key in left:
+            yield from differences(left[key], right[key], f"{place}[{key}]")
+    elif isinstance(left, list | tuple):
+        assert len(left) == len(right), place
+        for index, both in enumerate(zip(left, right, strict=True)):
+            yield from differences(*both, f"{place}[{index}]")
+    elif isinstance(left, float) and isinstance(right, float):
+        if not math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-12) and not (math.isnan(left) and math.isnan(right)):
+            yield f"{place}: {left} on DuckDB, {right} on Spark"
+    elif left != right or type(left) is not type(right):
+        yield f"{place}: {left!r} on DuckDB, {right!r} on Spark"
+
+
+@pytest.mark.parametrize("groups", [(), ("plane",)], ids=["rows", "groups"])
+def test_drift_has_the_same_numbers(here: LocalEngine, there: SparkEngine, pair: Pair, groups: tuple[str, ...]) -> None:
+    options: dict[str, Any] = {
+        "left_name": "train",
+        "right_name": "test",
+        "excluded": {"id": "key", "comment": "text"},
+        "label": "is_late",
+        "time": "moment",
+    }
+    found, expected = (compare_with_facts(engine, *pair, groups=groups, **options) for engine in (there, here))
+
+    assert [column.name for column in expected.facts] == [
+        *("real_number", "odd_number", "money", "plane", "carrier", "day", "moment", "is_late")
+    ]
+    assert list(differences(expected, found)) == []
+    if not groups:
+        # With groups their hash decides which are taken together, and that is another one on each engine.
+        beyond, frame = Beyond(together=False), Frame(label="is_late", time="moment")
+        found, expected = (
+            look_beyond(engine, *pair, one, frame=frame, beyond=beyond)[0]
+            for engine, one in ((there, found), (here, expected))
+        )
+        assert expected.result.relations
+        assert list(differences(expected, found)) == []
+
+
+def test_drift_by_bins_has_the_same_numbers(here: LocalEngine, there: SparkEngine, pair: Pair) -> None:
+    # Texts are compared by their lengths, which have bins too.
+    skip = {"id", "real_number", "day", "moment"}
+    found, expected = (compare_relations(engine, *pair, skip=skip, exact_rows=0) for engine in (there, here))
+
+    assert list(differences(expected, found)) == []
+
+
+def test_profiles_have_the_same_numbers(here: LocalEngine, there: SparkEngine, pair: Pair) -> None:
+    sets = dict(zip(("train", "test"), pair, strict=True))
+    skip = {"id", "real_number", "money", "comment"}
+    found, expected = (profile_of(engine, sets, skip=skip, groups=["plane"]) for engine in (there, here))
+
+    assert list(differences(expected, found)) == []
+    compared = [compare_with_profile(engine, expected, "train", pair[1], skip=skip) for engine in (there, here)]
+    assert list(differences(*reversed(compared))) == []
+
+
+def test_what_texts_are_made_of_is_refused_by_name(there: SparkEngine, pair: Pair) -> None:
+    with pytest.raises(QueryError, match=r"not available on Spark: .*\n  DuckDB can do it"):
+        compare_with_facts(there, *pair, left_name="train", right_name="test")
