@@ -179,6 +179,32 @@ def test_a_last_period_that_has_just_begun_decides_nothing(engine: LocalEngine) 
     assert "The last day, 2024-02-01, has 60 rows: too few beside the others to rest a verdict on." in series.summary
 
 
+def test_a_last_week_that_is_not_over_decides_nothing_whatever_its_days_are_like(engine: LocalEngine) -> None:
+    base = "select hash(i) % 5 as few, i % 7 < 5 as work from range(20000) as r(i)"
+
+    def weeks(days: int, closed: str = "false") -> DriftSeries:
+        now = (
+            "select date '2024-01-01' + cast(i // 300 as int) as \"at\", hash(i, 1) % 5 as few, i // 300 % 7 < 5 as work "
+            f"from range({days * 300}) as r(i) where not {closed}"
+        )
+        return series_of(engine, base, now, every=Every.WEEK, label="work")
+
+    half, whole = weeks(8 * 7 + 2), weeks(8 * 7)
+
+    assert [period.is_unfinished for period in half.periods] == [False] * 8 + [True]
+    work = column(half, "work")
+    assert (work.points[-1].verdict, work.points[-1].is_thin) == (Verdict.DRIFTED, False)
+    assert (work.verdict, work.drifted_count, work.change_points) == (Verdict.STABLE, 0, ())
+    assert work.explanation == "Alike in all 8 periods."
+    assert half.findings == whole.findings == ()
+    assert half.summary[0] == whole.summary[0] == "By the week of 2024-02-19 no column of today has drifted from train."
+    assert "The last week, 2024-02-26, has not come to its end: nothing rests on it." in half.summary
+    assert not whole.periods[-1].is_unfinished
+    # Who is closed on Sundays ends weeks on Saturdays.
+    assert not weeks(8 * 7 - 1, closed="i // 300 % 7 = 6").periods[-1].is_unfinished
+    assert weeks(8 * 7 - 2, closed="i // 300 % 7 = 6").periods[-1].is_unfinished
+
+
 def test_a_column_that_says_which_day_it_is_is_left_out(engine: LocalEngine) -> None:
     series = series_of(
         engine,

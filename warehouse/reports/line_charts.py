@@ -103,7 +103,9 @@ def column_trend(series: DriftSeries, column: SeriesColumn, at: Sequence[float])
     where = {period.start: x for period, x in zip(series.periods, at, strict=True)}
     points = [point for point in column.points if point.period in where]
     # A period with few rows says little and reaches far: it would press all others flat.
-    highest = max([1.5 * column.threshold, *(point.high for point in points if not point.is_thin)])
+    highest = max(
+        [1.5 * column.threshold, *(point.high for point in points if not point.is_thin and not point.is_unfinished)]
+    )
     spots = [(where[point.period] * TREND_WIDTH, _y(point.value, highest)) for point in points]
     edges = [
         ((x, _y(point.high, highest)), (x, _y(point.low, highest))) for (x, _), point in zip(spots, points, strict=True)

@@ -6,6 +6,7 @@ import calendar
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from math import ceil
 
 from warehouse.engine.base import Engine
 from warehouse.errors import SpecError, suggestion
@@ -27,6 +28,8 @@ class PeriodRows:
     part: int
     row_count: int
     label_mean: float | None
+    newest: date | None = None
+    """The last day with a row; None for all rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +106,18 @@ def fitting_period(engine: Engine, rows: Relation, *, time: str) -> Every | None
 
 
 def period_rows_sql(relation: Relation, parts: Parts, label: LabelMean | None, *, limit: int) -> Query:
-    """One row per part, the earliest first, and one for rows in none: `part`, `row_count`, `label_mean`."""
+    """One row per part, the earliest first, and one for rows in none: `part`, `row_count`, `label_mean`, `newest`."""
+    newest = "max(day)" if isinstance(parts, Periods) else "cast(null as date)"
+    day = "part_date" if isinstance(parts, Periods) else "null"
     reads = [*parts.read_sql(), f"{label.sql if label else 'cast(null as double)'} as label"]
     parameters = parts.parameters() | ({"label_value": label.value} if label and label.value is not None else {})
     return Query.of(
         Step("rows_read", f"select {', '.join(reads)} from {relation.sql}"),
-        Step("rows_of_parts", f"select {parts.code_sql()} as part, label from rows_read"),
+        Step("rows_of_parts", f"select {parts.code_sql()} as part, label, {day} as day from rows_read"),
         Step(
             "period_rows",
             f"""
-            select part, count(*) as row_count, avg(label) as label_mean
+            select part, count(*) as row_count, avg(label) as label_mean, {newest} as newest
             from rows_of_parts group by part order by part nulls first limit {int(limit)}
             """,
         ),
@@ -130,10 +135,10 @@ def period_rows(
     """
     # One more for rows in none, one to see that there are more.
     found = _period_rows(engine, rows, periods, label, limit=MOST_PERIODS + 2)
-    untimed = sum(row_count for part, row_count, _ in found if part is None)
+    untimed = sum(row_count for part, row_count, *_ in found if part is None)
     timed = [
-        PeriodRows(part=part, row_count=row_count, label_mean=mean)
-        for part, row_count, mean in found
+        PeriodRows(part=part, row_count=row_count, label_mean=mean, newest=newest)
+        for part, row_count, mean, newest in found
         if part is not None
     ]
     if len(timed) > MOST_PERIODS:
@@ -148,16 +153,33 @@ def period_rows(
 
 def all_rows(engine: Engine, relation: Relation, label: LabelMean | None) -> PeriodRows:
     """Rows and label of the whole relation, as one part."""
-    for part, row_count, mean in _period_rows(engine, relation, Whole(), label, limit=1):
+    for part, row_count, mean, _ in _period_rows(engine, relation, Whole(), label, limit=1):
         return PeriodRows(part=part or 0, row_count=row_count, label_mean=mean)
     return PeriodRows(part=0, row_count=0, label_mean=None)
 
 
 def _period_rows(
     engine: Engine, relation: Relation, parts: Parts, label: LabelMean | None, *, limit: int
-) -> Sequence[tuple[int | None, int, float | None]]:
+) -> Sequence[tuple[int | None, int, float | None, date | None]]:
     found = engine.rows(period_rows_sql(relation, parts, label, limit=limit))
-    return [(row["part"], row["row_count"], row["label_mean"]) for row in found]
+    return [(row["part"], row["row_count"], row["label_mean"], row["newest"]) for row in found]
+
+
+_USUAL_SHARE = 0.9
+
+
+def is_last_unfinished(timed: Sequence[PeriodRows], every: Every) -> bool:
+    """Whether rows of the last week or month are still to come, as far as the rows tell: no clock is asked.
+
+    Its newest row is a day or more from its end, and further than in nine of ten periods before it: shops that close
+    on Sundays end their weeks on Saturdays. Days are not looked at, for which dates are too coarse; neither is a period
+    that has none before it.
+    """
+    if every is Every.DAY or len(timed) < 2:
+        return False
+    *before, last = ((end_of(period.part, every) - (period.newest or date.min)).days for period in timed)
+    usual = sorted(before)[ceil(_USUAL_SHARE * len(before)) - 1]
+    return last > usual
 
 
 def start_of(part: int, every: Every) -> date:

@@ -12,6 +12,7 @@ from warehouse.checks.drift.periods import (
     PeriodRows,
     all_rows,
     end_of,
+    is_last_unfinished,
     label_mean_of,
     period_rows,
     periods_of,
@@ -118,7 +119,8 @@ def compare_over_time(
     usual = median([period.row_count for period in timed]) if timed else 0
     thin = [period.row_count < THIN_SHARE * usual for period in timed]
     starts = [start_of(period.part, every).isoformat() for period in timed]
-    columns = series_columns(found, starts, thin, label)
+    unfinished = is_last_unfinished(timed, every)
+    columns = series_columns(found, starts, thin, label, last_unfinished=unfinished)
     series = DriftSeries(
         subject=subject,
         baseline_name=baseline_name,
@@ -132,7 +134,13 @@ def compare_over_time(
         label_value=mean.value if mean else None,
         baseline_label_mean=all_rows(engine, baseline, mean).label_mean if mean else None,
         periods=tuple(
-            _period(period, every, thin[index], [column.points[index] for column in columns])
+            _period(
+                period,
+                every,
+                [column.points[index] for column in columns],
+                is_thin=thin[index],
+                is_unfinished=unfinished and index == len(timed) - 1,
+            )
             for index, period in enumerate(timed)
         ),
         gaps=_gaps(timed, every),
@@ -144,12 +152,15 @@ def compare_over_time(
     return replace(series, summary=summarise_series(series))
 
 
-def _period(period: PeriodRows, every: Every, is_thin: bool, points: Sequence[SeriesPoint]) -> Period:
+def _period(
+    period: PeriodRows, every: Every, points: Sequence[SeriesPoint], *, is_thin: bool, is_unfinished: bool
+) -> Period:
     return Period(
         start=start_of(period.part, every).isoformat(),
         end=end_of(period.part, every).isoformat(),
         row_count=period.row_count,
         is_thin=is_thin,
+        is_unfinished=is_unfinished,
         label_mean=period.label_mean,
         drifted_count=sum(point.verdict is Verdict.DRIFTED for point in points),
         undecided_count=sum(point.verdict is Verdict.UNDECIDED for point in points),

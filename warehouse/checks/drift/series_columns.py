@@ -95,9 +95,17 @@ class ColumnCounts:
 
 
 def series_columns(
-    found: Sequence[ColumnCounts], starts: Sequence[str], thin: Sequence[bool], label: str | None
+    found: Sequence[ColumnCounts],
+    starts: Sequence[str],
+    thin: Sequence[bool],
+    label: str | None,
+    *,
+    last_unfinished: bool = False,
 ) -> tuple[SeriesColumn, ...]:
-    """The columns over all periods, which begin at `starts`; verdicts are corrected for all columns and periods."""
+    """The columns over all periods, which begin at `starts`; verdicts are corrected for all columns and periods.
+
+    With `last_unfinished`, nothing that is said of a column as a whole rests on the last period.
+    """
     effects: list[Effect] = []
     floors: list[float] = []
     for column in found:
@@ -115,6 +123,7 @@ def series_columns(
                 period=start,
                 row_count=int(row_count),
                 is_thin=is_thin,
+                is_unfinished=last_unfinished and start == starts[-1],
                 value=effect.value,
                 low=effect.low,
                 high=effect.high,
@@ -140,7 +149,8 @@ def series_columns(
     return tuple(columns)
 
 
-def _column(counts: ColumnCounts, points: tuple[SeriesPoint, ...], *, is_label: bool) -> SeriesColumn:
+def _column(counts: ColumnCounts, shown: tuple[SeriesPoint, ...], *, is_label: bool) -> SeriesColumn:
+    points = tuple(point for point in shown if not point.is_unfinished)
     decided = [index for index, point in enumerate(points) if point.verdict is not Verdict.UNDECIDED]
     last = max((index for index in decided if not points[index].is_thin), default=None)
     verdict = points[last].verdict if last is not None else Verdict.UNDECIDED
@@ -154,7 +164,7 @@ def _column(counts: ColumnCounts, points: tuple[SeriesPoint, ...], *, is_label: 
         drifted_since=points[since].period if since is not None else None,
         drifted_count=sum(point.verdict is Verdict.DRIFTED for point in points),
         undecided_count=sum(point.verdict is Verdict.UNDECIDED for point in points),
-        points=points,
+        points=shown,
         change_points=_change_points(counts, points),
         explanation=explain_series(points, last, since, _happened(counts, points, last, since)),
     )
@@ -192,7 +202,7 @@ def _change_points(counts: ColumnCounts, points: Sequence[SeriesPoint]) -> tuple
     def matters(before: Counts, after: Counts) -> bool:
         return counts.between(before, after).effect.low > counts.threshold
 
-    cuts = find_changes(counts.periods, matters=matters)
+    cuts = find_changes(counts.periods[: len(points)], matters=matters)
     bounds = [0, *(cut.place for cut in cuts), len(points)]
     found = []
     for index, cut in enumerate(cuts):

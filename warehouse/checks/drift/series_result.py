@@ -24,6 +24,8 @@ class Period:
     is_thin: bool
     """It has fewer than a fifth of the median period's rows: it has just begun, or rows are missing. No verdict on a
     column as a whole rests on it."""
+    is_unfinished: bool
+    """It is the last week or month, and rows of it are still to come: it is shown, and nothing rests on it."""
     label_mean: float | None
     """Share of rows with the label true, or with `label_value`; mean of a numeric label. None without a label."""
     drifted_count: int
@@ -50,6 +52,8 @@ class SeriesPoint:
     """The period's first day."""
     row_count: int
     is_thin: bool
+    """As the period's."""
+    is_unfinished: bool
     """As the period's."""
     value: float
     """Jensen-Shannon distance to the baseline with the noise taken out, 0..1."""
@@ -92,12 +96,12 @@ class SeriesColumn:
     threshold: float
     """Of the distance."""
     verdict: Verdict
-    """Of the last period that could be decided, thin ones apart; undecided when none could."""
+    """Of the last period that could be decided, thin and unfinished ones apart; undecided when none could."""
     drifted_since: str | None
     """First day of the run of drifted periods, with none stable between, that lasts to the end; None unless the verdict
     is drifted."""
     drifted_count: int
-    """Periods in which it drifted."""
+    """Periods in which it drifted, an unfinished one apart."""
     undecided_count: int
     points: tuple[SeriesPoint, ...]
     """One per period, in their order."""
@@ -110,7 +114,7 @@ class SeriesColumn:
     def last_decided(self) -> SeriesPoint | None:
         """The period that the verdict is of."""
         decided = (point for point in reversed(self.points) if point.verdict is not Verdict.UNDECIDED)
-        return next((point for point in decided if not point.is_thin), None)
+        return next((point for point in decided if not point.is_thin and not point.is_unfinished), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

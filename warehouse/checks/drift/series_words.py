@@ -69,8 +69,10 @@ def _sentences(series: DriftSeries) -> Iterable[str]:
         where = longest.start if longest.start == longest.end else f"{longest.start} to {longest.end}"
         which = "" if len(series.gaps) == 1 else "the longest gap: "
         yield f"{count_text(missing, series.every.value)} without rows ({which}{where})."
-    if series.periods[-1].is_thin:
-        last = series.periods[-1]
+    last = series.periods[-1]
+    if last.is_unfinished:
+        yield f"The last {series.every}, {last.start}, has not come to its end: nothing rests on it."
+    elif last.is_thin:
         yield (
             f"The last {series.every}, {last.start}, has {count_text(last.row_count, 'row')}: too few beside the "
             "others to rest a verdict on."
@@ -87,7 +89,8 @@ def _opening(series: DriftSeries) -> str:
     total = len(series.columns)
     drifted = len(series.with_verdict(Verdict.DRIFTED))
     undecided = len(series.with_verdict(Verdict.UNDECIDED))
-    last = next((period for period in reversed(series.periods) if not period.is_thin), series.periods[-1])
+    full = (period for period in reversed(series.periods) if not period.is_thin and not period.is_unfinished)
+    last = next(full, series.periods[-1])
     by = last.start if series.every is Every.DAY else f"the {series.every} of {last.start}"
     if not total:
         return f"No column of {series.baseline_name} and {series.rows_name} could be compared."
@@ -107,7 +110,11 @@ def _on_label(series: DriftSeries) -> Iterable[str]:
     label = next((column for column in series.columns if column.is_label), None)
     if label is None:
         return
-    means = [(period.label_mean, period) for period in series.periods if period.label_mean is not None]
+    means = [
+        (period.label_mean, period)
+        for period in series.periods
+        if period.label_mean is not None and not period.is_unfinished
+    ]
     told = ""
     if means and series.baseline_label_mean is not None:
         as_share = series.label_value is not None or label.kind is Kind.BOOLEAN
