@@ -332,7 +332,7 @@ def test_the_command_tells_the_state_of_the_sources_and_keeps_it(project: Projec
     text = (project.root / "models" / "models.yml").read_text()
     fresh = (
         "    config:\n      freshness: {error_after: {count: 1, period: day}}\n"
-        "      loaded_at_query: select timestamp '2020-01-01'\n"
+        "      loaded_at_field: to_timestamp(amount)\n"
     )
     text = text.replace("    config:\n", fresh, 1)
     (project.root / "models" / "models.yml").write_text(text)
@@ -350,3 +350,10 @@ def test_the_command_tells_the_state_of_the_sources_and_keeps_it(project: Projec
     shutil.copy(project.root / "data" / "orders.csv", project.root / "data" / "orders (1).csv")
     assert run("sources", "nothing").err.startswith("error: there is no source 'nothing'")
     assert check_sources(project, now=NOW, names=["shop"], freshness=False).findings == ()
+    # Rows that cannot be read have no age, and that is no second finding.
+    with (project.root / "data" / "orders.csv").open("a") as file:
+        file.write("1,2,3,4,5,6,7\n")
+    damaged = check_sources(project, now=NOW)
+    assert damaged.sources[0].freshness is not None
+    assert damaged.sources[0].freshness.age_seconds is None
+    assert [finding.check for finding in damaged.findings] == ["source_file"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from warehouse.project import Project
 from warehouse.sources.file_facts import Fault, FileFacts, read_file
 from warehouse.sources.locations import Location, Reader, parse_location
 from warehouse.sources.quarantine import move_away
-from warehouse.sources.rules import Policy, Rules, Trouble, parse_rules
+from warehouse.sources.rules import UNREADABLE, Policy, Rules, Trouble, parse_rules
 from warehouse.sources.shapes import Shape, differences, known_shapes, shape_of
 from warehouse.sources.states import matched_paths, remember_hashes
 
@@ -54,6 +54,8 @@ class InspectedSource:
     shape: Shape
     """Of the files that are left; what is known when there is none."""
     findings: tuple[Finding, ...]
+    is_readable: bool = True
+    """Whether none of the findings may keep its rows from being read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,7 +293,19 @@ class _Judged:
             ),
             shape=shape_of(left) if left else known.get(_name(look.source), Shape(columns={}, ends_line=None)),
             findings=self.findings(moved=moved, project=project),
+            is_readable=not any(
+                fault.trouble in UNREADABLE and self._rules[fault.trouble] is not Policy.ACCEPT
+                for fault in self._left(moved)
+            ),
         )
+
+    def _left(self, moved: Mapping[Path, Path]) -> Iterator[Fault]:
+        """The faults that are still there once these files are gone."""
+        for path, faults in self._look.faults.items():
+            if path not in moved:
+                yield from faults
+        for _, fault in self._look.general:
+            yield fault
 
 
 def _name(source: Source) -> str:

@@ -15,7 +15,7 @@ from warehouse.errors import ProjectError, suggestion
 from warehouse.findings import Finding, Severity
 from warehouse.project import Project
 from warehouse.sources.freshness import Freshness, SourceFreshness, freshness_findings, read_freshness
-from warehouse.sources.inspection import InspectedFile, inspect_sources
+from warehouse.sources.inspection import InspectedFile, InspectedSource, inspect_sources
 from warehouse.sources.rules import Trouble
 
 
@@ -87,7 +87,7 @@ def check_sources(
                 files=source.files,
                 columns=source.shape.columns,
                 freshness=ages.get(source.name),
-                findings=source.findings + (freshness_findings((ages[source.name],)) if source.name in ages else ()),
+                findings=source.findings + _freshness_findings(source, ages.get(source.name)),
             )
             for source in inspection.sources
         ),
@@ -95,6 +95,13 @@ def check_sources(
     if not names:
         storage.write_json(report_path(project), _document(report))
     return report
+
+
+def _freshness_findings(source: InspectedSource, age: SourceFreshness | None) -> tuple[Finding, ...]:
+    # That it could not be asked is no second finding where a first one says why: rows that cannot be read have no age.
+    if age is None or (age.age_seconds is None and not source.is_readable):
+        return ()
+    return freshness_findings((age,))
 
 
 def report_path(project: Project) -> Path:

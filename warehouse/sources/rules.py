@@ -90,6 +90,11 @@ DEFAULTS: Mapping[Trouble, Policy] = {
 }
 NOT_MOVABLE = (Trouble.VANISHED_FILE, Trouble.LINK, Trouble.NO_FILE, Trouble.NO_MATCH, Trouble.UNREAD)
 """There is no one file of the source to move."""
+UNREADABLE = (
+    *(Trouble.EMPTY, Trouble.DAMAGED, Trouble.GROWING, Trouble.ENCODING, Trouble.RAGGED, Trouble.LINE_ENDS),
+    *(Trouble.DIALECT, Trouble.VANISHED_COLUMNS, Trouble.RETYPED_COLUMNS, Trouble.NO_FILE, Trouble.NO_MATCH),
+)
+"""It may keep all rows of the source from being read, so that nothing else can be asked of them."""
 
 Rules = Mapping[Trouble, Policy]
 
