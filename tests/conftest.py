@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from fake_builds import Fake
+from hypothesis import HealthCheck, settings
 from s3_server import Server, s3_server
 
 from warehouse.cli.app import main
@@ -20,6 +21,10 @@ from warehouse.exports.export import export_dataset
 from warehouse.exports.outcome import Export
 from warehouse.project import Project
 from warehouse.storage import connect
+
+# How long one example takes says how busy the machine is.
+settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("project")
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 PROJECTS = Path(__file__).parent / "projects"

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from pathlib import Path
 
 BUCKET = "bucket"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "a-secret-of-tests", "AWS_REGION": "us-east-1"}
+_ADDRESS = re.compile(r"Running on (http://127\.0\.0\.1:\d+)")
 _REQUEST = re.compile(r'"([A-Z]+) (\S+) HTTP/1\.1" (\d+)')
 
 
@@ -41,33 +40,29 @@ class Server:
 @contextmanager
 def s3_server(folder: Path, **environment: str) -> Iterator[Server]:
     """Starts the server and stops it in the end."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     log_path = folder / "s3.log"
     with log_path.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+            # Port 0: the system's choice, which nobody else can take meanwhile.
+            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"],
             stdout=log,
             stderr=log,
             env={**os.environ, **CREDENTIALS, **environment},
         )
-    server = Server(f"http://127.0.0.1:{port}", log_path)
     try:
-        _wait(server, process)
+        server = Server(_address(process, log_path), log_path)
         server.make_bucket()
         yield server
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
-def _wait(server: Server, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
+def _address(process: subprocess.Popen[bytes], log_path: Path) -> str:
+    """Where it listens, as it writes once it does."""
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline and process.poll() is None:
-        try:
-            urllib.request.urlopen(f"{server.url}/moto-api/", timeout=5).close()
-            return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
-    raise RuntimeError(f"the S3 server did not start: {server.log_path.read_text()}")
+        if found := _ADDRESS.search(log_path.read_text()):
+            return found[1]
+        time.sleep(0.05)
+    raise RuntimeError(f"the S3 server did not start: {log_path.read_text()}")

@@ -126,7 +126,7 @@ def test_an_interrupt_while_waiting_leaves_nothing(path: Path, start: Start) -> 
     second = start("second")
 
     os.kill(second.pid, signal.SIGINT)
-    second.wait(10)
+    second.wait(60)
 
     assert second.returncode != 0
     assert no_ticket(path)
@@ -142,7 +142,7 @@ def test_waiting_ends_when_the_time_is_over(path: Path, start: Start) -> None:
     ):
         pass
 
-    assert 0.3 <= time.monotonic() - began < 5
+    assert 0.3 <= time.monotonic() - began < 60
     assert no_ticket(path)
 
 

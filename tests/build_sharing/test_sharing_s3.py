@@ -155,7 +155,8 @@ def test_kills_at_random_moments_lose_nothing(team: Team) -> None:
         with Process(action, machine) as process:
             process.start(team.store.url)
             assert process.answer() == f"done {newer}"
-        assert time.monotonic() - started < 120
+        # Nobody waited for a lock of the dead.
+        assert time.monotonic() - started < 600
     assert team.reader.count() == 150_000
     assert team.reader.leftovers() == []
 

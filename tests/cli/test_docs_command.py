@@ -64,10 +64,10 @@ def test_ctrl_c_ends_serving_cleanly_and_other_hosts_are_warned_of(in_project: F
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         port = process.stdout.readline().split(":")[2].split("/")[0]
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/tables/examples.html", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/tables/examples.html", timeout=60) as answer:
             assert answer.status == 200
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=60)
 
     assert process.returncode == 0
     assert err.startswith("warning: whoever reaches 0.0.0.0 can read everything in this site")

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,12 +93,6 @@ def declare(tmp_path: Path) -> Callable[..., Table]:
     return make
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The connection string of a PostgreSQL of its own; databases in it are made by `shop_db`."""
@@ -105,7 +100,6 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.skip("PostgreSQL is not installed")
     needs_extension("postgres_scanner")
     folder = tmp_path_factory.mktemp("postgres")
-    port = free_port()
     # PostgreSQL refuses to run as root.
     is_root = os.getuid() == 0
     if is_root:
@@ -119,17 +113,11 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     data = folder / "data"
     initialise = [f"{POSTGRES}/initdb", "-D", data, "-U", "shop", "-A", "scram-sha-256", "--no-sync", "--encoding=UTF8"]
     subprocess.run([*as_user, *initialise, f"--pwfile={folder}/password"], check=True, capture_output=True)
-    options = [f"-p{port}", "-clisten_addresses=127.0.0.1", "-cunix_socket_directories=", "-cfsync=off"]
-    options += ["-clog_statement=all", "-cmax_prepared_transactions=2", "-cautovacuum=off"]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([*as_user, f"{POSTGRES}/postgres", "-D", data, *options], stdout=log, stderr=log)
-    text = f"host=127.0.0.1 port={port} user=shop password='{_escaped(PASSWORD)}' dbname=postgres"
-    try:
-        _wait_for(port, process, folder / "log")
-        yield text
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
+    options = ["-clisten_addresses=127.0.0.1", "-cunix_socket_directories=", "-cfsync=off", "-clog_statement=all"]
+    options += ["-cmax_prepared_transactions=2", "-cautovacuum=off"]
+    words = [*as_user, f"{POSTGRES}/postgres", "-D", data, *options]
+    with _running(lambda port: [*words, f"-p{port}"], folder / "log") as port:
+        yield f"host=127.0.0.1 port={port} user=shop password='{_escaped(PASSWORD)}' dbname=postgres"
 
 
 @pytest.fixture
@@ -138,7 +126,7 @@ def shop_db(postgres_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[A
     import psycopg
 
     monkeypatch.setenv("SHOP_DB", postgres_server)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 180
     while True:
         try:
             connection = psycopg.connect(postgres_server, autocommit=True)
@@ -160,7 +148,7 @@ def mariadb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.skip("MariaDB is not installed")
     needs_extension("mysql_scanner")
     folder = tmp_path_factory.mktemp("mariadb")
-    port, data = free_port(), folder / "data"
+    data = folder / "data"
     user = "root" if os.getuid() == 0 else os.environ.get("USER", "nobody")
     install = ["mariadb-install-db", "--no-defaults", f"--user={user}", f"--datadir={data}", "--skip-test-db"]
     subprocess.run([*install, "--auth-root-authentication-method=normal"], check=True, capture_output=True)
@@ -168,29 +156,42 @@ def mariadb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "create database shop;\ncreate user 'shop'@'127.0.0.1' identified by 'planted-password';\n"
         "grant all on shop.* to 'shop'@'127.0.0.1';\n"
     )
-    options = [f"--datadir={data}", f"--port={port}", f"--socket={folder}/socket", f"--init-file={folder}/init.sql"]
+    options = [f"--datadir={data}", f"--socket={folder}/socket", f"--init-file={folder}/init.sql"]
     options += ["--bind-address=127.0.0.1", "--skip-name-resolve", "--skip-log-bin", "--default-time-zone=+02:00"]
-    with (folder / "log").open("wb") as log:
-        words = ["mariadbd", "--no-defaults", f"--user={user}", f"--pid-file={folder}/pid", *options]
-        process = subprocess.Popen(words, stdout=log, stderr=log)
-    try:
-        _wait_for(port, process, folder / "log")
+    words = ["mariadbd", "--no-defaults", f"--user={user}", f"--pid-file={folder}/pid", *options]
+    with _running(lambda port: [*words, f"--port={port}"], folder / "log") as port:
         yield f"host=127.0.0.1 port={port} user=shop password=planted-password database=shop"
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 def _escaped(password: str) -> str:
     return password.replace("\\", "\\\\").replace("'", "\\'")
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes], log_path: Path) -> None:
-    deadline = time.monotonic() + 60
+@contextmanager
+def _running(command: Callable[[int], list[Any]], log_path: Path) -> Iterator[int]:
+    """Runs the server on a port that was free; on another one when somebody took that before the server did."""
+    for _ in range(3):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = int(free.getsockname()[1])
+        with log_path.open("wb") as log:
+            process = subprocess.Popen(command(port), stdout=log, stderr=log)
+        try:
+            if _listens(port, process):
+                yield port
+                return
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+    raise RuntimeError(f"the server did not start: {log_path.read_text(errors='replace')}")
+
+
+def _listens(port: int, process: subprocess.Popen[bytes]) -> bool:
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+            return process.poll() is None
         except OSError:
             time.sleep(0.05)
-    raise RuntimeError(f"the server did not start: {log_path.read_text(errors='replace')}")
+    return False

@@ -23,4 +23,5 @@ SPEC = LoadSpec(
 )
 
 if __name__ == "__main__":
+    print("ready", flush=True)
     Table(Project.find(Path(sys.argv[1])), SPEC).load()

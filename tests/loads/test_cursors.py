@@ -322,11 +322,13 @@ def test_a_kill_at_any_moment_loses_nothing_and_doubles_nothing(orders: Any, sho
     if seed % 2:
         orders.load()
         shop_db.execute("insert into orders select i, 'c', 1, clock_timestamp() from generate_series(20001, 40000) i")
-    process = subprocess.Popen([sys.executable, Path(__file__).parent / "one_load.py", str(orders.project.root)])
-    # Importing takes half a second, the load a quarter.
-    time.sleep(0.4 + random.Random(seed).random() * 0.6)
-    process.kill()
-    process.wait()
+    command = [sys.executable, Path(__file__).parent / "one_load.py", str(orders.project.root)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        # The load takes a quarter of a second.
+        time.sleep(random.Random(seed).random() * 0.3)
+        process.kill()
     orders.load()
 
     ((rows, ids),) = orders.rows("count(*), count(distinct id)", tail="")

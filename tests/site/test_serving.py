@@ -13,7 +13,7 @@ from warehouse.site.serving import SiteServer, address_of, open_server
 
 
 def ask(server: SiteServer, target: str, method: str = "GET", **headers: str) -> http.client.HTTPResponse:
-    connection = http.client.HTTPConnection(server.host, server.port, timeout=10)
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=60)
     connection.putrequest(method, target, skip_host="Host" in headers)
     for name, value in headers.items():
         connection.putheader(name.replace("_", "-"), value)
@@ -110,7 +110,7 @@ def test_other_names_of_this_machine_are_refused(server: SiteServer, host: str, 
     "text", [b"\x16\x03\x01\x02\x00\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"G" * 70_000]
 )
 def test_what_is_no_http_gets_an_answer_that_repeats_nothing(server: SiteServer, text: bytes) -> None:
-    with socket.create_connection((server.host, server.port), timeout=10) as connection:
+    with socket.create_connection((server.host, server.port), timeout=60) as connection:
         connection.sendall(text)
         connection.shutdown(socket.SHUT_WR)
         answer = b""
