@@ -40,7 +40,7 @@ WEIGHTS = {"build": 30, "nightly": 30, "publish": 45, "rollback": 30, "retention
 def act(root: Path, action: str, target: str) -> None:
     """Does it once, in this process."""
     from warehouse import retention
-    from warehouse.builds import build_warehouse, publish, roll_back
+    from warehouse.builds import build_warehouse, publish_by_hand, roll_back
     from warehouse.nightly.running import run_nightly
     from warehouse.project import Project
 
@@ -54,7 +54,7 @@ def act(root: Path, action: str, target: str) -> None:
             assert night is not None
             assert night.status.value == "passed", [stage.message for stage in night.stages]
         case "publish":
-            publish(project, target)
+            publish_by_hand(project, target, now=now)
         case "rollback":
             roll_back(project, now=now, build_id=target)
         case "retention":

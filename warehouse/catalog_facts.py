@@ -324,6 +324,8 @@ class RunFacts:
     page: str
     """Empty when it has no page of its own."""
     is_published: bool = False
+    is_night: bool = False
+    """Whether it is a nightly run of all stages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,10 @@ _TAKEN = ".taken"
 _KEPT_NAMES = 50
 
 
+SWITCHES = ("publish", "rollback", "pull")
+"""Commands by which somebody says which build readers open; in their records' details, `from` and `to` are builds."""
+
+
 class Status(StrEnum):
     """How a run ended."""
 

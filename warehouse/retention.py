@@ -31,13 +31,13 @@ KEPT_LOGS = 50
 
 
 def sweep_interrupted(project: Project) -> tuple[str, ...]:
-    """Marks builds and rollbacks whose process died, and deletes half-written files; the caller holds the build lock.
+    """Marks builds and switches whose process died, and deletes half-written files; the caller holds the build lock.
 
     Returns the ids of the builds.
     """
     swept = []
     for record in records.read_records(project):
-        if record.command == "rollback" and record.status is Status.RUNNING:
+        if record.command in records.SWITCHES and record.status is Status.RUNNING:
             is_done = record.details.get("to") == published_id(project)
             records.write_record(project, replace(record, status=Status.PASSED if is_done else Status.INTERRUPTED))
         if record.command != "build" or record.status is not Status.RUNNING:

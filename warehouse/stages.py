@@ -77,6 +77,17 @@ class Nightly:
     resumed_from: str | None
     """Id of the run that it went on from."""
     stages: tuple[StageResult, ...]
+    only: tuple[str, ...] = ()
+    """Stages that somebody asked to run alone; empty for a whole night."""
+
+    @property
+    def way_on(self) -> str:
+        """The command that does what was not done."""
+        return (
+            " ".join(["warehouse nightly", *(f"--only {name}" for name in self.only)])
+            if self.only
+            else ("warehouse nightly --resume")
+        )
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -96,6 +107,7 @@ class Nightly:
                 seconds=record.seconds,
                 resumed_from=record.details.get("resumed_from"),
                 stages=tuple(_stage(stage) for stage in record.details.get("stages", ())),
+                only=tuple(record.details.get("options", {}).get("only", ())),
             )
         except (KeyError, TypeError, ValueError, AttributeError):
             return None

@@ -157,11 +157,12 @@ def publish(
 
     Example: warehouse publish 20261123T101500Z
     """
-    from warehouse.builds import publish
+    from warehouse.builds import publish_by_hand
 
     project = Project.find(context.obj)
-    publish(project, build_id)
-    console.print_line(f"published build {build_id}", style="green")
+    before = publish_by_hand(project, build_id, now=datetime.now(UTC))
+    was = f" (was {before})" if before not in (None, build_id) else ""
+    console.print_line(f"published build {build_id}{was}", style="green")
     _share(project, build_id)
 
 

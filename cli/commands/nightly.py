@@ -24,7 +24,7 @@ SHOWN_FINDINGS = 20
 def nightly(
     context: typer.Context,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where the last run stopped, if it did not pass.")
+        bool, typer.Option("--resume", help="Go on where the last night stopped, if it did not pass.")
     ] = False,
     only: Annotated[list[str] | None, typer.Option(metavar="STAGE", help=f"Run this stage alone: {STAGES}.")] = None,
     skip: Annotated[list[str] | None, typer.Option(metavar="STAGE", help="Leave this stage out.")] = None,
@@ -90,7 +90,7 @@ def _print_nothing(*, as_json: bool) -> None:
     if as_json:
         console.print_json(None)
     else:
-        console.print_line("nothing to resume: the last nightly run passed, or there was none")
+        console.print_line("nothing to resume: the last night passed, or there was none")
         console.print_line("start a new one with: warehouse nightly")
 
 
@@ -146,4 +146,4 @@ def _print(project: Project, result: Nightly) -> None:
         for report in stage.details.get("reports", ()) if stage.name.value == "report" else ():
             console.print_line(f"report: {report['path']}")
     if result.status.value != "passed":
-        console.print_line("correct what failed, then go on with: warehouse nightly --resume")
+        console.print_line(f"correct what failed, then go on with: {result.way_on}")

@@ -10,7 +10,7 @@ import pytest
 from machines import NOW, Machine
 
 from warehouse import records, retention, storage
-from warehouse.builds import list_builds, publish, roll_back
+from warehouse.builds import list_builds, publish, publish_by_hand, roll_back
 from warehouse.errors import BuildError, LockedError, ProjectError
 from warehouse.published import published_id
 from warehouse.records import Status
@@ -50,7 +50,10 @@ def test_when_the_clock_jumps_back_the_newest_build_is_still_the_one_made_last(t
     assert machine.count() == len(days) - 1
 
 
-def test_a_rollback_is_on_record_before_and_after_the_switch(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("command", ["rollback", "publish"])
+def test_a_switch_by_hand_is_on_record_before_and_after(
+    machine: Machine, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen = []
     really = storage.switch_link
 
@@ -59,11 +62,16 @@ def test_a_rollback_is_on_record_before_and_after_the_switch(machine: Machine, m
         really(link, target)
 
     monkeypatch.setattr(storage, "switch_link", look)
-    before, after = roll_back(machine.project, now=NOW)
+    before, after = sorted(path.name for path in machine.project.builds_path.iterdir())[::-1][:2]
+    if command == "rollback":
+        assert roll_back(machine.project, now=NOW) == (before, after)
+    else:
+        assert publish_by_hand(machine.project, after, now=NOW) == before
 
-    assert [(record.command, record.status) for record in seen] == [("rollback", Status.RUNNING)]
+    assert [(record.command, record.status) for record in seen] == [(command, Status.RUNNING)]
     last = records.read_records(machine.project)[-1]
     assert (last.status, last.details) == (Status.PASSED, {"from": before, "to": after})
+    assert last.by["user"] == records.whoami()["user"]
 
 
 @pytest.mark.parametrize("is_switched", [False, True], ids=["before the switch", "after the switch"])

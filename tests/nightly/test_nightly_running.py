@@ -17,12 +17,13 @@ import pytest
 
 from warehouse import records, storage
 from warehouse.build_sharing import pull_build
-from warehouse.builds import roll_back
+from warehouse.builds import publish_by_hand, roll_back
 from warehouse.datasets.tags import set_tag
 from warehouse.datasets.verification import verify_version
 from warehouse.datasets.versions import find_version, version_numbers
 from warehouse.errors import LockedError, ProjectError
 from warehouse.nightly.history import last_nightly, nightly_records
+from warehouse.nightly.planning import plan_nightly
 from warehouse.nightly.running import run_nightly
 from warehouse.project import Project
 from warehouse.published import find_build, published_id
@@ -252,8 +253,6 @@ def test_a_changed_source_is_built_compared_and_exported(project_later: Project,
 def test_a_plan_says_what_made_the_build_necessary(
     project: Project, change: Callable[[Path], object], why: str
 ) -> None:
-    from warehouse.nightly.planning import plan_nightly
-
     change(project.root)
     plan = {planned.name: planned for planned in plan_nightly(project, now=NOW + timedelta(days=1))}
 
@@ -281,6 +280,28 @@ def test_a_build_that_somebody_went_back_from_is_not_forced_on_them(project_late
     assert published_id(project) == older != newer
     assert stage(result, "build").findings[0].check == "rollback"
     assert f"warehouse publish {newer}" in stage(result, "build").findings[0].advice
+
+
+def test_a_build_that_somebody_published_stays_until_there_is_something_new(project_later: Project) -> None:
+    project = project_later
+    older, newer = sorted(path.name for path in project.builds_path.iterdir())
+    assert publish_by_hand(project, older, now=NOW + timedelta(days=1, hours=1)) == newer
+
+    quiet = night(project, day=2)
+
+    assert published_id(project) == older
+    (finding,) = stage(quiet, "build").findings
+    assert f"by a publish of {records.whoami()['user']} at 2026-11-25T03:30:00+00:00" in finding.message
+    assert stage(quiet, "drift").details["build_id"] == older
+
+    write_orders(project, count=270)
+    busy = night(project, day=3)
+
+    assert published_id(project) == stage(busy, "build").details["build_id"] > newer
+    publish_by_hand(project, older, now=NOW + timedelta(days=3, hours=1))
+    publish_by_hand(project, newest := stage(busy, "build").details["build_id"], now=NOW + timedelta(days=3, hours=2))
+    assert stage(night(project, day=4), "build").findings == ()
+    assert published_id(project) == newest
 
 
 def test_a_failed_build_stops_the_export_and_nothing_else_and_is_resumed_once_it_is_repaired(
@@ -331,7 +352,7 @@ def set_tags_again(project: Project) -> None:
 
 def test_options_of_a_resumed_run_are_those_of_the_run_before(project: Project) -> None:
     (project.datasets_path / "spending/tags.json").write_text("broken")
-    failed = night(project, only=["drift", "report"])
+    failed = night(project, skip=["load", "sources", "build", "export", "retention", "notify"])
     assert ends(failed)["drift"] == "error"
     set_tags_again(project)
 
@@ -340,6 +361,25 @@ def test_options_of_a_resumed_run_are_those_of_the_run_before(project: Project) 
     assert {name for name, end in ends(resumed).items() if end != "skipped"} == {"drift", "report"}
     with pytest.raises(ProjectError, match="leave out --only, --skip and --force"):
         run_nightly(project, now=NOW, resume=True, only=["drift"])
+
+
+def test_a_run_of_some_stages_alone_is_no_night_to_go_on_from(project: Project) -> None:
+    (project.datasets_path / "spending/tags.json").write_text("broken")
+    failed = night(project, skip=["load", "sources", "build", "notify"])
+    alone = night(project, only=["drift"])
+    set_tags_again(project)
+    cleaned = night(project, only=["retention"])
+
+    assert alone.way_on == "warehouse nightly --only drift"
+    assert (failed.way_on, failed.status, cleaned.status) == ("warehouse nightly --resume", Status.ERROR, Status.PASSED)
+    plan = {planned.name.value: planned.runs for planned in plan_nightly(project, now=NOW, resume=True)}
+    resumed = night(project, resume=True)
+
+    assert (resumed.resumed_from, resumed.status) == (failed.id, Status.PASSED)
+    assert plan["retention"]
+    assert ends(resumed)["build"] == "skipped"
+    assert not stage(resumed, "retention").kept
+    assert run_nightly(project, now=NOW + timedelta(hours=1), resume=True, quiet=True) is None
 
 
 def test_only_one_nightly_runs_at_a_time(project: Project) -> None:

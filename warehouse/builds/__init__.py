@@ -2,7 +2,7 @@
 
 from warehouse.builds.dev import DevBuild, build_dev
 from warehouse.builds.listing import BuildEntry, list_builds
-from warehouse.builds.publication import publish, roll_back
+from warehouse.builds.publication import publish, publish_by_hand, roll_back
 from warehouse.builds.result import Build, Listener
 from warehouse.builds.running import build_warehouse
 
@@ -15,5 +15,6 @@ __all__ = [
     "build_warehouse",
     "list_builds",
     "publish",
+    "publish_by_hand",
     "roll_back",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,7 +11,7 @@ from warehouse import records, storage
 from warehouse.builds.listing import list_builds
 from warehouse.errors import BuildError, StorageError, WarehouseError
 from warehouse.project import Project
-from warehouse.published import find_build
+from warehouse.published import find_build, published_id
 from warehouse.records import Status
 
 
@@ -33,6 +34,22 @@ def publish(project: Project, build_id: str) -> None:
         storage.switch_link(project.current_path, files.path)
 
 
+def publish_by_hand(project: Project, build_id: str, *, now: datetime) -> str | None:
+    """Publishes this build because somebody says so, on record; returns the id of the one before.
+
+    The next night leaves it at that until there is something new to build.
+
+    Raises:
+        ProjectError: there is no such build.
+        BuildError: the build did not pass.
+    """
+    find_build(project, build_id)
+    current = published_id(project)
+    with switching(project, "publish", current, build_id, now=now):
+        publish(project, build_id)
+    return current
+
+
 def roll_back(project: Project, *, now: datetime, build_id: str | None = None) -> tuple[str, str]:
     """Publishes an earlier build again: this one, or the newest passed one before the published one.
 
@@ -49,17 +66,24 @@ def roll_back(project: Project, *, now: datetime, build_id: str | None = None) -
             raise BuildError(f"no build before {current} has passed and is still kept\n  list: warehouse builds")
         build_id = max(earlier)
     find_build(project, build_id)
-    record = records.start_record(project, command="rollback", run_id=records.new_run_id(project, now), now=now)
-    record = replace(record, details={"from": current, "to": build_id})
+    with switching(project, "rollback", current, build_id, now=now):
+        publish(project, build_id)
+    return current, build_id
+
+
+@contextmanager
+def switching(project: Project, command: str, before: str | None, after: str, *, now: datetime) -> Iterator[None]:
+    """Within it, a build is published because somebody says so: who, when, from which build to which is on record."""
+    record = records.start_record(project, command=command, run_id=records.new_run_id(project, now), now=now)
+    record = replace(record, details={"from": before, "to": after})
     # On record before the switch: a full disk then stops it before anything has changed, and after a kill in between
     # the next build, or the next night, can tell that somebody meant this.
     records.write_record(project, record)
     try:
-        publish(project, build_id)
+        yield
     except WarehouseError as error:
         with suppress(StorageError):
             details = {**record.details, "error": str(error)}
             records.write_record(project, replace(record, status=Status.ERROR, details=details))
         raise
     records.write_record(project, replace(record, status=Status.PASSED))
-    return current, build_id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from itertools import takewhile
 from typing import Any
 
 from warehouse import records
@@ -23,10 +24,28 @@ def nightly_records(project: Project) -> Iterator[Record]:
             yield record
 
 
+def last_night(project: Project) -> Record | None:
+    """The newest night, running ones too; None before the first. A run of some stages alone (`--only`) is no night."""
+    return next((record for record in nightly_records(project) if not _is_of_some_stages(record)), None)
+
+
 def last_nightly(project: Project) -> Nightly | None:
-    """The newest nightly run, running ones too; None before the first."""
-    record = next(nightly_records(project), None)
+    """The same, with its stages."""
+    record = last_night(project)
     return None if record is None else Nightly.from_record(record)
+
+
+def stages_since(project: Project, night: Nightly) -> frozenset[StageName]:
+    """What runs of some stages alone have done after this night."""
+    newer = takewhile(lambda record: record.id > night.id, nightly_records(project))
+    runs = (Nightly.from_record(record) for record in newer)
+    return frozenset(
+        stage.name for run in runs if run is not None for stage in run.stages if stage.status is not StageStatus.SKIPPED
+    )
+
+
+def _is_of_some_stages(record: Record) -> bool:
+    return bool(record.details.get("options", {}).get("only"))
 
 
 def sweep_interrupted(project: Project) -> Record | None:

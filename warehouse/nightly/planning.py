@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from warehouse.errors import WarehouseError
 from warehouse.nightly.drift_stage import TAG, versions_in_use
 from warehouse.nightly.export_stage import refreshed_datasets
-from warehouse.nightly.history import last_nightly
+from warehouse.nightly.history import last_nightly, stages_since
 from warehouse.nightly.resuming import can_resume, kept_stages
 from warehouse.nightly.stages import RULES, chosen_stages
 from warehouse.nightly.unchanged import find_same_build
 from warehouse.project import Project
 from warehouse.published import published_id
 from warehouse.retention import clean_up
-from warehouse.stages import StageName
+from warehouse.stages import StageName, StageResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,9 @@ def plan_nightly(
     earlier = last_nightly(project) if resume else None
     if resume and not can_resume(earlier):
         return ()
-    kept = kept_stages(earlier, now=now, chosen=chosen) if earlier is not None else {}
+    kept: Mapping[StageName, StageResult] = {}
+    if earlier is not None:
+        kept = kept_stages(earlier, now=now, chosen=chosen, done_since=stages_since(project, earlier))
     planned = []
     for name in RULES:
         if name not in chosen:

@@ -20,11 +20,16 @@ def can_resume(earlier: Nightly | None) -> bool:
 
 
 def kept_stages(
-    earlier: Nightly, *, now: datetime, chosen: Collection[StageName] = tuple(StageName)
+    earlier: Nightly,
+    *,
+    now: datetime,
+    chosen: Collection[StageName] = tuple(StageName),
+    done_since: frozenset[StageName] = frozenset(),
 ) -> Mapping[StageName, StageResult]:
     """The results of the earlier run that stand: those that passed, as long as nothing before them runs again.
 
-    Empty when the earlier run began more than a day ago.
+    Empty when the earlier run began more than a day ago. What other runs have done since (`done_since`) runs again, and
+    so does what follows it: they may have changed what these stages found.
     """
     if abs(now - datetime.fromisoformat(earlier.started_at)) > OLDEST:
         return {}
@@ -33,6 +38,8 @@ def kept_stages(
     for name, rule in RULES.items():
         result = before.get(name)
         if name not in chosen or rule.always or result is None or result.status is not StageStatus.PASSED:
+            continue
+        if not done_since.isdisjoint((name, *rule.needs, *rule.after)):
             continue
         # A stage that runs again may change what this one found. Skipped ones are looked at anew and change nothing.
         if all(other in kept or not _runs_again(other, before, chosen) for other in (*rule.needs, *rule.after)):

@@ -20,7 +20,14 @@ from warehouse.findings import is_critical
 from warehouse.nightly.build_stage import build
 from warehouse.nightly.drift_stage import compare_with_prod
 from warehouse.nightly.export_stage import export_datasets
-from warehouse.nightly.history import RUNNING, last_nightly, nightly_records, stage_document, sweep_interrupted
+from warehouse.nightly.history import (
+    RUNNING,
+    last_night,
+    last_nightly,
+    stage_document,
+    stages_since,
+    sweep_interrupted,
+)
 from warehouse.nightly.last_stages import clean, notify, report, write_report
 from warehouse.nightly.resuming import can_resume, kept_stages
 from warehouse.nightly.source_stages import check, load
@@ -66,7 +73,8 @@ def run_nightly(
     Args:
         project: The project.
         now: When it starts.
-        resume: Go on from the newest run, when that did not pass: with its options, and without what passed already.
+        resume: Go on from the last night, when that did not pass: with its options, and without what passed already.
+            A run of some stages alone is no night.
         only: Stages to run alone.
         skip: Stages to leave out.
         force: Build although nothing has changed.
@@ -106,10 +114,10 @@ def run_nightly(
 
 
 def _options_of(project: Project) -> Options:
-    """Those of the newest run."""
-    record = next(nightly_records(project))
-    said = record.details.get("options", {})
-    return Options(only=tuple(said.get("only", ())), skip=tuple(said.get("skip", ())), force=bool(said.get("force")))
+    """Those of the last night."""
+    record = last_night(project)
+    said = record.details.get("options", {}) if record is not None else {}
+    return Options(skip=tuple(said.get("skip", ())), force=bool(said.get("force")))
 
 
 class _Run:
@@ -131,7 +139,10 @@ class _Run:
         self._listener = listener
         self._earlier = earlier
         self._chosen = chosen_stages(only=options.only, skip=options.skip)
-        self._kept = kept_stages(earlier, now=now, chosen=self._chosen) if earlier is not None else {}
+        self._kept = {}
+        if earlier is not None:
+            done_since = stages_since(project, earlier)
+            self._kept = dict(kept_stages(earlier, now=now, chosen=self._chosen, done_since=done_since))
         record = records.start_record(project, command="nightly", run_id=run_id, now=now)
         details = {"resumed_from": earlier.id if earlier is not None else None, "options": asdict(options)}
         self._record = replace(record, details=details)
@@ -224,6 +235,7 @@ class _Run:
             seconds=time.monotonic() - self._started,
             resumed_from=self._earlier.id if self._earlier is not None else None,
             stages=tuple(self._tonight.results.values()),
+            only=self._tonight.options.only,
         )
 
     def _write(self, status: Status, **more: object) -> Record:

@@ -51,7 +51,7 @@ class Tonight:
     so_far: Callable[[], Nightly]
     """The run with the stages that are done, and what it comes to by them."""
     previous: Nightly | None
-    """The run before, whether or not this one goes on from it."""
+    """The night before, whether or not this one goes on from it."""
 
 
 def told_together(summaries: Iterable[str], errors: Iterable[str]) -> str:

@@ -69,8 +69,8 @@ def find_same_build(project: Project, *, now: datetime) -> SameBuild:
             build_id=current,
             why=f"build {current} stands: the sources, the project and the tools are what it was made from",
         )
-    decided = _switched_by_hand(project, since=record.id, current=current)
-    if not decided:
+    choice = _choice(project, since=record.id, current=current)
+    if choice is None:
         return SameBuild(
             build_id=record.id,
             why=f"published build {record.id}, which had passed and was made from the same",
@@ -80,12 +80,13 @@ def find_same_build(project: Project, *, now: datetime) -> SameBuild:
         severity=Severity.WARNING,
         check="rollback",
         subject=f"build {current}",
-        message=f"the published build is an older one, by a rollback; a new build would be the same as {record.id}",
+        message=f"the published build is an older one, by a {choice.command} of {choice.by.get('user', 'somebody')} at "
+        f"{choice.started_at}; a new build would be the same as {record.id}",
         advice=f"correct what was wrong with it, or publish it again: warehouse publish {record.id}",
     )
     return SameBuild(
         build_id=current,
-        why=f"build {current} stands, since somebody went back to it and nothing has changed since",
+        why=f"build {current} stands, since somebody chose it and nothing has changed since",
         findings=(finding,),
     )
 
@@ -112,15 +113,16 @@ def _newest_passed(project: Project) -> Record | None:
     return None
 
 
-def _switched_by_hand(project: Project, *, since: str, current: str) -> bool:
-    found = (records.read_record(project, run) for run in records.run_ids(project) if run > since)
-    # One that was killed on the way counts when it came as far as the switch.
-    return any(
-        record is not None
-        and record.command == "rollback"
-        and (record.status is Status.PASSED or record.details.get("to") == current)
-        for record in found
-    )
+def _choice(project: Project, *, since: str, current: str) -> Record | None:
+    """The record by which somebody chose the published build after this run; None when nobody did."""
+    for run_id in reversed(records.run_ids(project)):
+        if run_id <= since:
+            return None
+        record = records.read_record(project, run_id)
+        # One that was killed on the way counts when it came as far as the switch.
+        if record is not None and record.command in records.SWITCHES and record.details.get("to") == current:
+            return record
+    return None
 
 
 def _reasons(project: Project, record: Record, now: datetime) -> Iterator[str]:

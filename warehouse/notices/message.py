@@ -51,7 +51,7 @@ def message_of(project: Project, nightly: Nightly, *, report_path: Path | None =
     if report_path is not None:
         lines.append(f"Report: {report_link(project, report_path)}")
     if bad:
-        lines.append("Go on where it stopped: warehouse nightly --resume")
+        lines.append(f"Go on where it stopped: {nightly.way_on}")
     return Message(
         kind="failure" if is_bad else "warning" if Severity.WARNING in severities else "success",
         title=f"{_safe(project.root.name, 60)}: {_title(nightly, is_bad=is_bad)}",

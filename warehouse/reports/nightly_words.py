@@ -65,7 +65,7 @@ def advice(nightly: Nightly) -> tuple[str, ...]:
     if len(found) > MOST_ADVICE:
         told.append(f"{_count(len(found) - MOST_ADVICE, 'more thing')} to do: see the findings")
     if bad_stages(nightly) or nightly.status.value == "interrupted":
-        told.append("Then go on where it stopped: warehouse nightly --resume")
+        told.append(f"Then go on where it stopped: {nightly.way_on}")
     return tuple(told)
 
 

@@ -84,7 +84,7 @@ def _of_builds(published: Published | None, runs: Sequence[RunFacts], unreadable
 
 
 def _of_nights(runs: Sequence[RunFacts]) -> Iterator[Attention]:
-    night = next((run for run in runs if run.command == "nightly" and run.status != Status.RUNNING.value), None)
+    night = next((run for run in runs if run.is_night and run.status != Status.RUNNING.value), None)
     if night is None or night.state is State.GOOD:
         return
     stages = [step for step in night.steps if step.state is State.BAD]

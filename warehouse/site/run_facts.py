@@ -78,6 +78,7 @@ def run_facts(record: Record, *, is_published: bool = False) -> RunFacts:
         facts=tuple(_facts(record)),
         page=f"runs/{record.id.lower()}.html",
         is_published=is_published,
+        is_night=record.command == "nightly" and not (nightly is not None and nightly.only),
     )
 
 
