@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import runpy
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from warehouse.project import Project
@@ -45,6 +47,26 @@ def test_init_overwrites_nothing(project: Project, run: Callable[..., Any]) -> N
     assert outcome.code == 2
     assert "dbt_project.yml" in outcome.err
     assert (project.root / "dbt_project.yml").read_text() == before
+
+
+@pytest.mark.slow
+def test_a_project_whose_models_were_deleted_says_what_it_still_wants(
+    tmp_path: Path, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("init", str(tmp_path / "own"))
+    monkeypatch.chdir(tmp_path / "own")
+    shutil.rmtree("models")
+
+    nothing = run("build")
+    Path("models").mkdir()
+    Path("models/own.sql").write_text("select 1 as id")
+    refused = run("build")
+
+    assert (nothing.code, refused.code) == (2, 2)
+    assert nothing.err.startswith(f"error: nothing to build: the project in {tmp_path / 'own'} has no model\n")
+    assert "warehouse init FOLDER" in nothing.err
+    assert "declare group data_platform in a YAML file of models/" in refused.err
+    assert "`+group: data_platform` stands, most likely in dbt_project.yml" in refused.err
 
 
 def test_status_of_a_new_project_names_the_next_command(project: Project, run: Callable[..., Any]) -> None:

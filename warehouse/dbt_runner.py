@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
 
 _BUILT_TYPES = ("model", "seed", "snapshot", "test", "unit_test")
+_UNKNOWN_GROUP = re.compile(r"Invalid group '([^']+)'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +85,10 @@ def parse_project(project: Project, *, log_path: Path, place: Place | None = Non
     with _environment(project, place):
         outcome, errors = _invoke(["parse", *_arguments(project, place, log_path=log_path)])
     if not outcome.success or outcome.result is None:
+        reason = _reason(outcome, errors)
         raise BuildError(
-            f"dbt cannot parse the project in {project.root}:\n{_reason(outcome, errors)}\n"
-            "  correct what it names, then run the same command again; "
+            f"dbt cannot parse the project in {project.root}:\n{reason}\n"
+            f"  {_advice(reason)}, then run the same command again; "
             f"dbt's log: {project.relative(log_path / 'dbt.log')}"
         )
     return Parsed(manifest=outcome.result)
@@ -157,6 +160,11 @@ def run_build(
     if results is None:
         raise BuildError(
             f"dbt could not run: {_reason(outcome, errors)}\n  dbt's log: {project.relative(log_path / 'dbt.log')}"
+        )
+    if not results and not (select or exclude):
+        raise BuildError(
+            f"nothing to build: the project in {project.root} has no model\n"
+            "  write the first one, models/orders.sql say; for an example: warehouse init FOLDER"
         )
     if not results:
         raise BuildError(
@@ -337,6 +345,17 @@ def _check_profile_folder(project: Project) -> None:
             f"  it needs the target {project.settings.dbt_target!r} with type: duckdb and path: "
             "\"{{ env_var('WAREHOUSE_BUILD_PATH') }}/warehouse.duckdb\""
         )
+
+
+def _advice(reason: str) -> str:
+    """What to do about a project that dbt refuses, where its own words leave one without a trace."""
+    if found := _UNKNOWN_GROUP.search(reason):
+        # The file that declared it was deleted with others, and the settings that name it were not.
+        return (
+            f"declare group {found[1]} in a YAML file of models/ (groups: - name, owner), or take it out where "
+            f"`+group: {found[1]}` stands, most likely in dbt_project.yml"
+        )
+    return "correct what it names"
 
 
 def _reason(outcome: dbtRunnerResult, errors: Sequence[str]) -> str:

@@ -184,8 +184,8 @@ def test_a_last_week_that_is_not_over_decides_nothing_whatever_its_days_are_like
 
     def weeks(days: int, closed: str = "false") -> DriftSeries:
         now = (
-            "select date '2024-01-01' + cast(i // 300 as int) as \"at\", hash(i, 1) % 5 as few, i // 300 % 7 < 5 as work "
-            f"from range({days * 300}) as r(i) where not {closed}"
+            "select date '2024-01-01' + cast(i // 300 as int) as \"at\", hash(i, 1) % 5 as few, "
+            f"i // 300 % 7 < 5 as work from range({days * 300}) as r(i) where not {closed}"
         )
         return series_of(engine, base, now, every=Every.WEEK, label="work")
 
