@@ -45,7 +45,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "exports": {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
-        *("statistics", "datasets", "checks", "reports", "object_store", "lineage"),
+        *("statistics", "datasets", "checks", "reports", "object_store", "lineage", "runs"),
     },
     "retention": {"errors", "findings", "project", "published", "storage", "records", "datasets"},
     "checks": {"errors", "findings", "sql", "engine", "statistics", "datasets"},
@@ -53,12 +53,12 @@ ARROWS: dict[str, set[str]] = {
     "reports": {"errors", "findings", "stages", "statistics", "datasets", "checks", "catalog_facts"},
     "loads": {
         *("errors", "findings", "sql", "project", "storage", "engine", "records", "dbt_manifest", "dbt_runner"),
-        *("extensions", "scrubbing", "sources"),
+        *("extensions", "scrubbing", "sources", "lineage", "runs"),
     },
     "questions": {"errors", "sql", "project", "published", "storage", "engine", "statistics", "datasets"},
     "build_sharing": {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "object_store"),
-        *("builds", "retention"),
+        *("builds", "retention", "lineage", "runs"),
     },
     "site": {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
@@ -66,6 +66,7 @@ ARROWS: dict[str, set[str]] = {
         "dbt_runner",
     },
     "stages": {"findings", "records"},
+    "runs": {"errors", "project", "storage", "records", "lineage"},
     "scrubbing": set(),
     "build_inputs": {"errors", "project", "storage", "scrubbing"},
     "dbt_code": {"errors"},
@@ -81,12 +82,12 @@ ARROWS: dict[str, set[str]] = {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
         *("dbt_runner", "statistics", "datasets", "checks", "reports", "sources", "validation", "retention", "exports"),
         *("loads", "builds", "build_sharing", "site", "notices", "stages", "scrubbing", "logs", "lineage"),
-        *("build_inputs", "dbt_code"),
+        *("build_inputs", "dbt_code", "runs"),
     },
     "builds": {
         *("errors", "findings", "sql", "project", "published", "storage", "records", "queues", "logs", "lineage"),
         *("dbt_manifest", "dbt_results", "dbt_runner", "dbt_tests", "build_inputs", "sources", "retention"),
-        "validation",
+        *("validation", "runs"),
     },
 }
 OWNERS = {

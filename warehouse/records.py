@@ -28,6 +28,8 @@ _TOOLS = ("ml-warehouse", "duckdb", "dbt-core", "dbt-duckdb", "great-expectation
 _TAKEN = ".taken"
 """Folder of empty files, beside the records: the newest ids, also of runs whose record is not written yet."""
 _KEPT_NAMES = 50
+_FIRST_BESIDE = 1000
+"""Number of the first run of a second that is no build; no machine starts so many builds in one."""
 
 
 SWITCHES = ("publish", "rollback", "pull")
@@ -80,8 +82,11 @@ class Record:
         }
 
 
-def new_run_id(project: Project, now: datetime) -> str:
+def new_run_id(project: Project, now: datetime, *, is_build: bool = True) -> str:
     """An id that sorts by time, `20261123T101500Z`; a number follows when that second is taken.
+
+    What is no build always has a number, `20261123T101500Z-1000`: another machine may begin a build in the same second,
+    which keeps its id when it is pulled, and jobs of many machines begin on the minute.
 
     A clock that jumped back still gives an id after every one on disk, so that the newest run sorts last. No other
     process gets the same one, also on another machine that shares the folder: the name is taken by making a file that
@@ -99,7 +104,7 @@ def new_run_id(project: Project, now: datetime) -> str:
             # No id is ever given below the newest, so that only the newest names must stay taken.
             for name in names[:-_KEPT_NAMES]:
                 (taken_path / name).unlink(missing_ok=True)
-            run_id = _next_id(stamp, sorted({*run_ids(project), *names}))
+            run_id = _next_id(stamp, sorted({*run_ids(project), *names}), first=1 if is_build else _FIRST_BESIDE)
             try:
                 (taken_path / run_id).touch(exist_ok=False)
             except FileExistsError:
@@ -114,11 +119,12 @@ def _taken_names(taken_path: Path) -> list[str]:
     return sorted(path.name for path in taken_path.iterdir() if BUILD_ID.fullmatch(path.name))
 
 
-def _next_id(stamp: str, taken: list[str]) -> str:
+def _next_id(stamp: str, taken: list[str], *, first: int = 1) -> str:
     newest = taken[-1].partition("-")[0] if taken else ""
     stamp = max(stamp, newest)
     numbers = [int(run.partition("-")[2] or 1) for run in taken if run.partition("-")[0] == stamp]
-    return f"{stamp}-{max(numbers) + 1:04d}" if numbers else stamp
+    number = max(first, *(number + 1 for number in numbers)) if numbers else first
+    return stamp if number == 1 else f"{stamp}-{number:04d}"
 
 
 def start_record(project: Project, *, command: str, run_id: str, now: datetime) -> Record:

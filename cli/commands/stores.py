@@ -139,9 +139,9 @@ def _print_pull(project: Project, result: BuildPull) -> None:
 
 
 def _pull_version(project: Project, store: Store, reference: str, *, as_json: bool) -> None:
-    from warehouse.datasets.store_pull import pull_version
+    from warehouse.exports.pulling import pull_on_record
 
-    result = pull_version(store, project, reference)
+    result = pull_on_record(project, store, reference, now=datetime.now(UTC))
     if as_json:
         console.print_json(result)
         return

@@ -37,20 +37,15 @@ def validate(
     """
     from datetime import UTC, datetime
 
+    from warehouse.builds import validate_build
     from warehouse.published import find_build
-    from warehouse.validation import as_record, load_suites, run_suites
+    from warehouse.validation import as_record, load_suites
 
     project = Project.find(context.obj)
     files = find_build(project, build)
     suites = load_suites(project.expectations_path, only=suite or ())
-    result = run_suites(
-        files.database_path,
-        suites,
-        memory_limit=project.settings.memory_limit,
-        threads=project.settings.threads,
-        temporary_path=project.temporary_path,
-        examples=examples,
-    )
+    now = datetime.now(UTC)
+    result = validate_build(project, files, suites, now=now, examples=examples)
     if as_json:
         console.print_json({"build_id": files.id, **as_record(result)})
     else:
@@ -64,7 +59,7 @@ def validate(
         from warehouse.validation.docs import write_docs
 
         title = f"Validation of build {files.id}"
-        index = write_docs(result, project.reports_path / "validation", title=title, now=datetime.now(UTC))
+        index = write_docs(result, project.reports_path / "validation", title=title, now=now)
     if not as_json and result.suites:
         console.print_line(_last_line(result, files.id, index, project))
     if not result.success:

@@ -11,7 +11,9 @@ from xml.etree import ElementTree
 import duckdb
 import pytest
 
+from warehouse import records
 from warehouse.project import Project
+from warehouse.site.run_facts import run_facts
 
 pytestmark = pytest.mark.slow
 BUILD = "20261123T120000Z"
@@ -48,6 +50,11 @@ def test_clean_result_exits_with_0_and_says_where_the_pages_lie(flights: Project
     assert "1 expectations in" in outcome.out
     assert outcome.out.splitlines()[-1] == "open var/reports/validation/index.html"
     assert (flights.reports_path / "validation" / "flights.html").is_file()
+    (record,) = records.read_records(flights)
+    assert (record.command, record.status.value, record.details["build_id"]) == ("validate", "passed", BUILD)
+    page = run_facts(record)
+    assert page.summary == f"1 expectation on build {BUILD}"
+    assert [(step.name, step.status) for step in page.steps] == [("flights", "passed")]
 
 
 def test_warning_is_shown_with_its_rows_and_exits_with_0(flights: Project, run: Callable[..., Any]) -> None:
@@ -67,6 +74,10 @@ def test_critical_failure_exits_with_1_and_hostile_text_stays_text(flights: Proj
     assert "[bold]x\N{REPLACEMENT CHARACTER}[31m" in outcome.out
     assert "\x1b" not in outcome.out
     assert "failed: 1 critical, 0 warning, 0 info" in outcome.out
+    # What a record keeps are no rows.
+    (record,) = records.read_records(flights)
+    assert (record.status.value, len(record.details["findings"])) == ("failed", 1)
+    assert "[bold]x" not in json.dumps(record.details["validation"])
 
 
 def test_json_is_all_that_stdout_holds(flights: Project, run: Callable[..., Any]) -> None:

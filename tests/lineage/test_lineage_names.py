@@ -20,6 +20,7 @@ PROJECT = Project(root=ROOT, settings=Settings())
         ("data/orders/*.csv", DatasetName("file", "/srv/a project/data/orders")),
         ("/lake/events/**/part-?.parquet", DatasetName("file", "/lake/events")),
         ("/*.csv", DatasetName("file", "/")),
+        ("file:///lake/events/*.csv", DatasetName("file", "/lake/events")),
         ("s3://lake/events/2026-*/x.parquet", DatasetName("s3://lake", "events")),
         ("https://user:planted@example.com/a.csv", DatasetName("https://example.com", "a.csv")),
     ],

@@ -8,21 +8,32 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import duckdb
 import pytest
 from fake_builds import Fake
 from loopback import Loopback, serving
+from machines import Machine
 
-from warehouse import lineage, records
+from warehouse import lineage, records, runs
+from warehouse.catalog_facts import RunFacts, State
+from warehouse.datasets.store_push import push_version
+from warehouse.datasets.versions import find_version
+from warehouse.errors import StorageError
 from warehouse.exports.export import export_dataset
+from warehouse.exports.pulling import pull_on_record
+from warehouse.exports.reproduction import reproduce
 from warehouse.lineage.sending import Sender, open_sender
+from warehouse.object_store import open_store
 from warehouse.project import Project
 from warehouse.records import Record, Status
 from warehouse.scrubbing import Secrets, secrets_of
+from warehouse.site.run_facts import run_facts
 
 pytest.importorskip("openlineage.client")
 NOW = datetime(2026, 11, 24, 2, 30, tzinfo=UTC)
@@ -304,3 +315,139 @@ def test_an_export_that_is_refused_or_cannot_be_done_has_failed(fake: Fake, cata
     assert (refused["eventType"], broken["eventType"]) == ("FAIL", "FAIL")
     assert refused["outputs"] == broken["outputs"] == []
     assert "250 rows have no label" in refused["run"]["facets"]["errorMessage"]["message"]
+
+
+def by_job(catalog: Loopback) -> dict[str, list[Any]]:
+    events: dict[str, list[Any]] = {}
+    for event in told(catalog):
+        events.setdefault(event["job"]["name"], []).append(event)
+    return events
+
+
+def pages(project: Project) -> dict[str, RunFacts]:
+    """What the site says of each run, by command."""
+    return {record.command: run_facts(record) for record in records.read_records(project)}
+
+
+def test_a_version_that_comes_out_again_and_one_that_is_pulled_are_on_record_and_told(
+    fake: Fake, tmp_path: Path, catalog: Loopback
+) -> None:
+    fake.build(SPEC, rows=ROWS)
+    store = open_store(f"file://{tmp_path}/store")
+    push_version(
+        store, find_version(fake.project, export_dataset(fake.project, "late", now=NOW).manifest.name), now=NOW
+    )
+    other = Fake(tmp_path / "another machine").project
+
+    reproduce(fake.project, "late@1.0.0", now=NOW)
+    pulls = [pull_on_record(other, store, "late", now=NOW) for _ in range(2)]
+
+    events = by_job(catalog)
+    assert [event["eventType"] for event in events["reproduce.late"]] == ["START", "COMPLETE"]
+    (version,) = events["reproduce.late"][1]["inputs"]
+    assert (version["name"], version["facets"]["version"]["datasetVersion"]) == (
+        str(fake.project.datasets_path / "late"),
+        "1.0.0",
+    )
+    assert [pull.is_new for pull in pulls] == [True, False]
+    assert [event["eventType"] for event in events["pull.late"]] == ["START", "COMPLETE"]
+    ended = events["pull.late"][1]
+    assert [one["name"] for one in ended["inputs"]] == [f"{tmp_path}/store/late"]
+    (written,) = ended["outputs"]
+    assert written["name"] == str(other.datasets_path / "late")
+    assert written["outputFacets"]["outputStatistics"]["rowCount"] == 100
+    again = pages(fake.project)["reproduce"]
+    assert (again.status, again.summary) == ("passed", "late@1.0.0")
+    assert [(step.name, step.status) for step in again.steps] == [("train", "bytes"), ("test", "bytes")]
+    assert pages(other)["pull"].summary == f"late@1.0.0 from file://{tmp_path}/store"
+    assert len(records.run_ids(other)) == 1
+
+
+def test_a_version_that_comes_out_otherwise_fails_for_catalogs_too(fake: Fake, catalog: Loopback) -> None:
+    fake.build(SPEC, rows=ROWS)
+    export = export_dataset(fake.project, "late", now=NOW)
+    build_id = export.manifest.provenance.build_id
+    path = fake.project.builds_path / build_id / "warehouse.duckdb"
+    path.chmod(0o644)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("delete from examples where id < 10")
+
+    reproduce(fake.project, "late", now=NOW)
+
+    ended = by_job(catalog)["reproduce.late"][1]
+    assert ended["eventType"] == "FAIL"
+    assert "does not come out again" in ended["run"]["facets"]["errorMessage"]["message"]
+    assert pages(fake.project)["reproduce"].state is State.BAD
+
+
+def test_a_pulled_build_is_told_with_its_tables_and_who_pulled_it_is_on_record(
+    tmp_path: Path, catalog: Loopback
+) -> None:
+    builder, reader = Machine(tmp_path / "builder"), Machine(tmp_path / "reader")
+    store = open_store(f"file://{tmp_path}/store")
+    first = builder.build(10)
+    builder.push(store)
+    reader.pull(store)
+    second = builder.build(20)
+    builder.push(store)
+    reader.pull(store)
+    reader.pull(store)
+
+    events = by_job(catalog)["pull"]
+    assert [event["eventType"] for event in events] == ["START", "COMPLETE"] * 2
+    (table,) = events[-1]["outputs"]
+    assert table["name"] == "warehouse.main.examples"
+    assert [field["name"] for field in table["facets"]["schema"]["fields"]] == ["id", "note"]
+    pulls = [found for found in records.read_records(reader.project) if found.command == "pull"]
+    assert [(found.details["from"], found.details["to"]) for found in pulls] == [(None, first), (first, second)]
+    assert {found.by["user"] for found in pulls} == {records.whoami()["user"]}
+    # Builds of other machines keep their ids, so a run of this one never takes such an id.
+    assert all(found.id.endswith(("-1000", "-1001")) for found in pulls)
+
+
+def test_what_stops_a_command_is_on_record_and_told(project: Project, catalog: Loopback) -> None:
+    def load(error: BaseException) -> None:
+        with runs.on_record(project, "load", now=NOW) as run:
+            run.details = {"tables": []}
+            raise error
+
+    with pytest.raises(KeyError):
+        load(KeyError("planted-secret and more"))
+    with pytest.raises(KeyboardInterrupt):
+        load(KeyboardInterrupt())
+
+    events = by_job(catalog)["load"]
+    assert [event["eventType"] for event in events] == ["START", "FAIL", "START", "ABORT"]
+    first, second = records.read_records(project)
+    assert (first.status, second.status) == (Status.ERROR, Status.INTERRUPTED)
+    assert (first.details["tables"], second.details["error"]) == ([], "KeyboardInterrupt")
+    assert "planted-secret" not in json.dumps([*events, first.details])
+
+
+def test_a_command_whose_process_died_is_marked_and_told_of(project: Project, catalog: Loopback) -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    living = records.start_record(project, command="load", run_id="20261124T020000Z-1000", now=NOW)
+    here = {**living.by, "pid": child.pid}
+    dead = replace(living, id="20261124T010000Z-1000", by=here, details={"dataset": "late"}, command="reproduce")
+    elsewhere = replace(dead, id="20261124T000000Z-1000", by={**here, "host": "another"})
+    for one in (living, dead, elsewhere):
+        records.write_record(project, one)
+
+    runs.sweep_dead(project, now=NOW)
+
+    found = {one.id: one.status for one in records.read_records(project)}
+    assert found == {living.id: Status.RUNNING, dead.id: Status.INTERRUPTED, elsewhere.id: Status.RUNNING}
+    assert [event["eventType"] for event in by_job(catalog)["reproduce.late"]] == ["ABORT"]
+
+
+def test_who_may_not_write_records_reads_without_one(project: Project, catalog: Loopback) -> None:
+    project.warehouse_path.mkdir(parents=True)
+    project.runs_path.write_text("a file where the folder should be")
+
+    with runs.on_record(project, "validate", now=NOW, is_reading=True) as run:
+        run.details = {"build_id": "1"}
+    with pytest.raises(StorageError, match="cannot write"), runs.on_record(project, "load", now=NOW):
+        pytest.fail("a load is on record or does not begin")
+
+    assert [event["eventType"] for event in by_job(catalog)["validate"]] == ["START", "COMPLETE"]

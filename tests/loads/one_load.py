@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parents[1]))
 from load_servers import Table
 
 from warehouse.loads.specs import Kind, LoadSpec, Mode

@@ -12,8 +12,10 @@ import duckdb
 import pytest
 
 from warehouse import records, storage
+from warehouse.lineage.names import files_name
 from warehouse.project import Project
 from warehouse.published import find_build
+from warehouse.site.run_facts import run_facts
 
 pytestmark = pytest.mark.slow
 
@@ -58,14 +60,22 @@ def erp(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ca
 
 
 def test_rows_are_landed_once_and_a_model_sees_the_newest_of_each_key(
-    project: Project, erp: Callable[[str], None], run: Callable[..., Any]
+    project: Project,
+    erp: Callable[[str], None],
+    run: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     planned = run("load", "--dry-run")
     assert planned.code == 0
     assert "erp.stock: would read every row" in planned.out
     assert not project.raw_path.exists() or not list(project.raw_path.rglob("*.parquet"))
 
-    first = json.loads(run("load", "--json").out)
+    told = tmp_path / "lineage.jsonl"
+    with monkeypatch.context() as patch:
+        transport = {"type": "file", "log_file_path": str(told), "append": True}
+        patch.setenv("OPENLINEAGE__TRANSPORT", json.dumps(transport))
+        first = json.loads(run("load", "--json").out)
     assert [(table["name"], table["status"], table["row_count"]) for table in first["tables"]] == [
         ("erp.stock", "loaded", 3),
         ("erp.visits", "loaded", 1),
@@ -73,6 +83,17 @@ def test_rows_are_landed_once_and_a_model_sees_the_newest_of_each_key(
     record = records.read_record(project, first["id"])
     assert record is not None
     assert (record.command, record.status.value, record.details["tables"][0]["row_count"]) == ("load", "passed", 3)
+    assert [(step.name, step.note) for step in run_facts(record).steps] == [
+        ("erp.stock", "3 new rows"),
+        ("erp.visits", "1 new row"),
+    ]
+    ended = [event for event in map(json.loads, told.read_text().splitlines()) if event["eventType"] == "COMPLETE"]
+    assert [event["job"]["name"] for event in ended] == ["load.erp.stock", "load.erp.visits", "load"]
+    assert [event["outputs"][0]["outputFacets"]["outputStatistics"]["rowCount"] for event in ended[:2]] == [3, 1]
+    # What a build then reads has the same name.
+    location = f"{project.raw_path}/erp/visits/*.parquet"
+    assert ended[1]["outputs"][0]["name"] == files_name(project, location).name
+    assert ended[1]["inputs"][0]["name"] == str(project.root / "drop")
 
     # One row changed twice with the same cursor: the later batch counts.
     erp('update stock set count = 11, "at" = now() where count = 10')

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from warehouse import records, retention, storage
+from warehouse import records, retention, runs, storage
 from warehouse.build_sharing.describing import PULLED, open_build, record_content
 from warehouse.build_sharing.fetching import INDEX_NAME, fetch_files, seal
-from warehouse.build_sharing.layout import DATABASE, RECORD, SharedBuild, index_key, missing_build, read_index
+from warehouse.build_sharing.layout import DATABASE, FOLDER, RECORD, SharedBuild, index_key, missing_build, read_index
 from warehouse.build_sharing.pointer import Pointer, read_pointer
 from warehouse.build_sharing.readability import unreadable_views
 from warehouse.builds import publish
 from warehouse.errors import BuildError, StorageError, StoreError, UnusableBuildError
 from warehouse.findings import Finding
+from warehouse.lineage.builds import tables_of_build
+from warehouse.lineage.names import store_name
+from warehouse.lineage.runs import DatasetUse
 from warehouse.object_store import Store, project_store
 from warehouse.project import Project
 from warehouse.published import BuildFiles, build_ids, published_id
@@ -79,6 +82,28 @@ def pull_build(
     """
     target = store if isinstance(store, Store) else project_store(project, store)
     build = find_shared(target, build_id, now=now)
+    before = published_id(project)
+    if before == build.id:
+        # Asked for every few minutes: that there is nothing new is no news.
+        return _pull(project, target, build, now=now, on_bytes=on_bytes)
+    # On record before the switch, as by whom builds are published here.
+    details = {"url": target.url, "from": before, "to": build.id}
+    with runs.on_record(project, "pull", now=now, details=details) as run:
+        result = _pull(project, target, build, now=now, on_bytes=on_bytes)
+        run.details = {
+            "is_new": result.is_new,
+            "fetched_bytes": result.fetched_bytes,
+            "findings": [asdict(finding) for finding in result.findings],
+        }
+        if run.told.is_told:
+            run.inputs.append(DatasetUse(name=store_name(target.url, FOLDER)))
+            run.outputs += tables_of_build(project, BuildFiles(id=result.id, path=result.path))
+    return result
+
+
+def _pull(
+    project: Project, target: Store, build: SharedBuild, *, now: datetime, on_bytes: Callable[[int], None]
+) -> BuildPull:
     with storage.lock(project.warehouse_path / "pull.lock", purpose="a pull", timeout=_LONGEST_WAIT):
         files = BuildFiles(id=build.id, path=project.builds_path / build.id)
         is_new = not files.path.is_dir()

@@ -5,6 +5,7 @@ from warehouse.builds.listing import BuildEntry, list_builds
 from warehouse.builds.publication import publish, publish_by_hand, roll_back
 from warehouse.builds.result import Build, Listener
 from warehouse.builds.running import build_warehouse
+from warehouse.builds.validating import validate_build
 
 __all__ = [
     "Build",
@@ -17,4 +18,5 @@ __all__ = [
     "publish",
     "publish_by_hand",
     "roll_back",
+    "validate_build",
 ]

@@ -74,7 +74,8 @@ def roll_back(project: Project, *, now: datetime, build_id: str | None = None) -
 @contextmanager
 def switching(project: Project, command: str, before: str | None, after: str, *, now: datetime) -> Iterator[None]:
     """Within it, a build is published because somebody says so: who, when, from which build to which is on record."""
-    record = records.start_record(project, command=command, run_id=records.new_run_id(project, now), now=now)
+    run_id = records.new_run_id(project, now, is_build=False)
+    record = records.start_record(project, command=command, run_id=run_id, now=now)
     record = replace(record, details={"from": before, "to": after})
     # On record before the switch: a full disk then stops it before anything has changed, and after a kill in between
     # the next build, or the next night, can tell that somebody meant this.

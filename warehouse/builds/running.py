@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from warehouse import dbt_runner, lineage, queues, records, retention, storage
+from warehouse import dbt_runner, lineage, queues, records, retention, runs, storage
 from warehouse.build_inputs import read_inputs
 from warehouse.builds.publication import publish
 from warehouse.builds.result import Build, Listener
@@ -100,6 +100,7 @@ def build_warehouse(
 
 
 def _sweep_interrupted(project: Project, *, now: datetime) -> None:
+    runs.sweep_dead(project, now=now)
     for run_id in retention.sweep_interrupted(project):
         if (record := records.read_record(project, run_id)) is not None:
             lineage.abort_run(project, job="build", record=record, now=now)

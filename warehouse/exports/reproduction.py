@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from warehouse import records, storage
+from warehouse import records, runs, storage
 from warehouse.datasets.differences import Difference, compare_versions
 from warehouse.datasets.fingerprints import content_fingerprint
 from warehouse.datasets.manifest import Manifest
@@ -18,9 +18,13 @@ from warehouse.engine.base import Engine
 from warehouse.engine.local import LocalEngine
 from warehouse.errors import VersionError
 from warehouse.exports.aside import exported_aside
-from warehouse.findings import Finding, Severity
+from warehouse.findings import Finding, Severity, is_critical
+from warehouse.lineage.facets import of_dataset
+from warehouse.lineage.names import version_name
+from warehouse.lineage.runs import DatasetUse
 from warehouse.project import Project
 from warehouse.published import build_ids
+from warehouse.records import Status
 
 
 class Sameness(StrEnum):
@@ -75,6 +79,8 @@ class Reproduction:
 def reproduce(project: Project, reference: str, *, now: datetime) -> Reproduction:
     """Exports a version again, by its own specification from its own build, and compares; nothing else changes.
 
+    On record for who may write records, and told to catalogs.
+
     Files are compared by SHA-256. Where bytes differ, the fingerprints of the rows decide.
 
     Raises:
@@ -84,6 +90,26 @@ def reproduce(project: Project, reference: str, *, now: datetime) -> Reproductio
     """
     version = find_version(project, reference)
     _require(project, version)
+    details = {
+        "reference": version.reference,
+        "dataset": version.name,
+        "build_id": version.manifest.provenance.build_id,
+    }
+    with runs.on_record(project, "reproduce", now=now, details=details, dataset=version.name, is_reading=True) as run:
+        if run.told.is_told:
+            facets = of_dataset(version=version.manifest.version)
+            run.inputs.append(DatasetUse(name=version_name(project, version.name), facets=facets))
+        result = _reproduce(project, version, now=now)
+        run.status = Status.FAILED if is_critical(result.findings) else Status.PASSED
+        run.details = {
+            "sameness": result.sameness.value,
+            "splits": [{"name": split.name, "sameness": split.sameness.value} for split in result.splits],
+            "findings": [asdict(finding) for finding in result.findings],
+        }
+    return result
+
+
+def _reproduce(project: Project, version: Version, *, now: datetime) -> Reproduction:
     manifest = version.manifest
     build = manifest.provenance.build_id
     with exported_aside(project, version.name, now=now, build=build, recorded=version) as again:

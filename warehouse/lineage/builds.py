@@ -39,6 +39,15 @@ def end_build(run: Run, record: Record, files: BuildFiles) -> None:
     run.end_record(record)
 
 
+def tables_of_build(project: Project, files: BuildFiles) -> list[DatasetUse]:
+    """Every table of a build with its columns; none when it has no manifest that can be read."""
+    with harmless(), suppress(WarehouseError):
+        manifest, columns = read_dbt_manifest(files.dbt_manifest_path), _columns(files)
+        models = [model for model in manifest.models.values() if (model.schema, model.alias) in columns]
+        return [_table(project, model, columns) for model in models]
+    return []
+
+
 def _end_with_parts(run: Run, record: Record, files: BuildFiles) -> None:
     project = run.project
     manifest = read_dbt_manifest(files.dbt_manifest_path)

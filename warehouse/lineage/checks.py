@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,10 +16,8 @@ from warehouse.records import Record, Status
 
 def checks_steps(project: Project, record: Record, manifest: DbtManifest) -> list[Step]:
     """One step with every table that was checked as its input; none when nothing was."""
-    found: dict[str, list[Any]] = {}
-    for unique_id, assertion in (*_dbt_tests(record, manifest), *_expectations(record, manifest)):
-        found.setdefault(unique_id, []).append(assertion)
-    if not found:
+    tables = checked_tables(project, record.details, manifest)
+    if not tables:
         return []
     failed = record.status is Status.FAILED
     return [
@@ -28,10 +26,18 @@ def checks_steps(project: Project, record: Record, manifest: DbtManifest) -> lis
             started_at=datetime.fromisoformat(record.started_at),
             seconds=float((record.details.get("validation") or {}).get("seconds", 0.0)),
             status=Status.FAILED if failed else Status.PASSED,
-            inputs=[_checked(project, manifest.models[unique_id], checks) for unique_id, checks in found.items()],
+            inputs=tables,
             error=error_of(record) if failed else "",
         )
     ]
+
+
+def checked_tables(project: Project, details: Mapping[str, Any], manifest: DbtManifest) -> list[DatasetUse]:
+    """Every table that was checked, by the details of a record, with what came of it."""
+    found: dict[str, list[Any]] = {}
+    for unique_id, assertion in (*_dbt_tests(details, manifest), *_expectations(details, manifest)):
+        found.setdefault(unique_id, []).append(assertion)
+    return [_checked(project, manifest.models[unique_id], checks) for unique_id, checks in found.items()]
 
 
 def _checked(project: Project, model: Model, assertions: list[Any]) -> DatasetUse:
@@ -39,8 +45,8 @@ def _checked(project: Project, model: Model, assertions: list[Any]) -> DatasetUs
     return DatasetUse(name=name, use_facets=facets.of_checks(assertions))
 
 
-def _dbt_tests(record: Record, manifest: DbtManifest) -> Iterator[tuple[str, Any]]:
-    for node in record.details.get("nodes", ()):
+def _dbt_tests(details: Mapping[str, Any], manifest: DbtManifest) -> Iterator[tuple[str, Any]]:
+    for node in details.get("nodes", ()):
         test = manifest.tests.get(node["unique_id"])
         if test is None or test.attached_node is None or test.attached_node not in manifest.models:
             continue
@@ -54,8 +60,8 @@ def _dbt_tests(record: Record, manifest: DbtManifest) -> Iterator[tuple[str, Any
             )
 
 
-def _expectations(record: Record, manifest: DbtManifest) -> Iterator[tuple[str, Any]]:
-    for suite in (record.details.get("validation") or {}).get("suites", ()):
+def _expectations(details: Mapping[str, Any], manifest: DbtManifest) -> Iterator[tuple[str, Any]]:
+    for suite in (details.get("validation") or {}).get("suites", ()):
         model = manifest.model_named(suite["table"])
         for result in suite["expectations"] if model is not None else ():
             assert model is not None

@@ -35,9 +35,20 @@ def version_name(project: Project, dataset: str) -> DatasetName:
     return DatasetName("file", str(project.datasets_path / dataset))
 
 
+def store_name(url: str, folder: str) -> DatasetName:
+    """What lies below a folder of an object store."""
+    scheme, _, rest = url.partition("://")
+    if scheme == "file":
+        return DatasetName("file", f"{rest}/{folder}")
+    parts = urlsplit(url)
+    return DatasetName(f"{scheme.lower()}://{parts.netloc.rpartition('@')[2]}", f"{parts.path}/{folder}".strip("/"))
+
+
 def files_name(project: Project, pattern: str) -> DatasetName:
     """The file, or for a pattern of several the folder above its first wildcard."""
-    scheme, separator, _ = pattern.partition("://")
+    scheme, separator, rest = pattern.partition("://")
+    if scheme.lower() == "file" and separator:
+        return DatasetName("file", _without_wildcards(rest))
     if separator:
         parts = urlsplit(pattern)
         host = parts.netloc.rpartition("@")[2]

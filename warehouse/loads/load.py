@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
-from warehouse import dbt_runner, records, storage
+from warehouse import dbt_runner, runs, storage
 from warehouse.dbt_manifest import read_dbt_manifest
 from warehouse.errors import LoadError, LockedError, MissingExtraError, StorageError, problem_list, suggestion
 from warehouse.findings import Finding, Severity, is_critical
@@ -20,6 +21,7 @@ from warehouse.loads.files import load_files
 from warehouse.loads.parts import Part, Session
 from warehouse.loads.results import Loads, TableLoad, TableStatus
 from warehouse.loads.specs import Kind, LoadSpec, Mode, read_specs
+from warehouse.loads.telling import table_steps
 from warehouse.project import Project
 from warehouse.records import Status
 from warehouse.scrubbing import secrets_of
@@ -59,6 +61,7 @@ def load_sources(
         BuildError: dbt cannot parse the project.
     """
     started = time.monotonic()
+    options = {"select": list(select), "full_refresh": full_refresh, "since": since}
     on_progress("parsing")
     specs = selected(declared_loads(project), select)
     if since is not None and (full_refresh or not any(spec.mode is Mode.INCREMENTAL and spec.cursor for spec in specs)):
@@ -67,18 +70,10 @@ def load_sources(
         )
     if not specs:
         return Loads(id="", status=Status.PASSED, dry_run=dry_run, tables=(), findings=(), seconds=0.0)
-    record = None
-    if not dry_run:
-        run_id = records.new_run_id(project, now)
-        record = records.start_record(project, command="load", run_id=run_id, now=now)
-        options = {"select": list(select), "full_refresh": full_refresh, "since": since}
-        record = replace(record, details={"options": options})
-        records.write_record(project, record)
     tables: list[TableLoad] = []
     findings: list[Finding] = []
     errors: list[Exception] = []
-    status = Status.INTERRUPTED
-    try:
+    with _on_record(project, specs, tables, findings, now=now, options=options, dry_run=dry_run) as run_id:
         for spec in specs:
             on_progress(f"loading {spec.name}")
             table, found, error = _load_table(
@@ -94,25 +89,44 @@ def load_sources(
             findings += found
             errors += [error] if error else []
             on_table(table)
-        status = Status.FAILED if is_critical(findings) else Status.PASSED
         if errors and len(errors) == len(specs):
-            status = Status.ERROR
             raise _nothing_loaded(specs, errors)
-    finally:
-        if record is not None:
-            details = {"tables": [_plain(table) for table in tables], "findings": [_plain(item) for item in findings]}
-            seconds = time.monotonic() - started
-            records.write_record(
-                project, replace(record, status=status, seconds=seconds, details={**record.details, **details})
-            )
     return Loads(
-        id=record.id if record else "",
-        status=status,
+        id=run_id,
+        status=Status.FAILED if is_critical(findings) else Status.PASSED,
         dry_run=dry_run,
         tables=tuple(tables),
         findings=tuple(findings),
         seconds=time.monotonic() - started,
     )
+
+
+@contextmanager
+def _on_record(
+    project: Project,
+    specs: Sequence[LoadSpec],
+    tables: list[TableLoad],
+    findings: list[Finding],
+    *,
+    now: datetime,
+    options: Mapping[str, Any],
+    dry_run: bool,
+) -> Iterator[str]:
+    """Puts on record, and tells of, what comes into the lists within it; gives the run's id, empty for a dry run."""
+    if dry_run:
+        yield ""
+        return
+    with runs.on_record(project, "load", now=now, details={"options": options}) as run:
+        try:
+            yield run.record.id
+        finally:
+            run.status = Status.FAILED if is_critical(findings) else Status.PASSED
+            run.details |= {
+                "tables": [_plain(table) for table in tables],
+                "findings": [_plain(one) for one in findings],
+            }
+            if run.told.is_told:
+                run.steps += table_steps(project, run.record, specs, tables)
 
 
 def declared_loads(project: Project) -> tuple[LoadSpec, ...]:

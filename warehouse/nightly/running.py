@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 
-from warehouse import lineage, logs, records, storage
+from warehouse import lineage, logs, records, runs, storage
 from warehouse.errors import ProjectError, StorageError, WarehouseError
 from warehouse.findings import is_critical
 from warehouse.nightly.build_stage import build
@@ -99,6 +99,7 @@ def run_nightly(
         )
     started = time.monotonic()
     with storage.lock(project.warehouse_path / "nightly.lock", purpose="a nightly run"):
+        runs.sweep_dead(project, now=now)
         if (dead := sweep_interrupted(project)) is not None:
             lineage.abort_run(project, job="nightly", record=dead, now=now)
         previous = last_nightly(project)

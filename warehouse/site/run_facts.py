@@ -52,7 +52,7 @@ def run_facts(record: Record, *, is_published: bool = False) -> RunFacts:
         shown = steps
     else:
         found = tuple(_findings(record.details.get("findings")))
-        steps = [_step(node) for node in record.details.get("nodes") or () if _is_node(node)]
+        steps = [_step(node) for node in record.details.get("nodes") or () if _is_node(node)] or list(_parts(record))
         shown = _worth_showing(steps)
     ordered = sorted(found, key=lambda finding: _ORDER.index(finding.severity))
     return RunFacts(
@@ -102,8 +102,16 @@ def _summary(record: Record, steps: Sequence[StepFacts], nightly: Nightly | None
             counted = (_count(models, "model"), _count(tests, "dbt test"), _count(expectations, "expectation"))
             return ", ".join(filter(None, counted))
         case "load":
-            tables = record.details.get("tables")
-            return _count(len(tables), "table") if isinstance(tables, list | tuple) else ""
+            return _count(len(steps), "table")
+        case "validate":
+            expectations = _number(record.details.get("validation"), "expectation_count")
+            run = _count(expectations, "expectation")
+            return f"{run} on build {record.details.get('build_id')}" if run else ""
+        case "pull":
+            about = record.details.get("reference") or record.details.get("to")
+            return f"{about} from {record.details.get('url')}" if about else ""
+        case "reproduce":
+            return str(record.details.get("reference") or "")
         case _:
             return ""
 
@@ -119,6 +127,8 @@ def _facts(record: Record) -> Iterable[tuple[str, str]]:
         chosen = [f"{name} {_words(value)}".strip() for name, value in options.items() if value]
         if chosen:
             yield "Options", ", ".join(chosen)
+    if record.command != "build" and details.get("build_id"):
+        yield "Build", str(details["build_id"])
     for key in ("from", "to"):
         if isinstance(details.get(key), str):
             yield key.capitalize(), details[key]
@@ -156,6 +166,43 @@ def _step(node: Mapping[str, Any]) -> StepFacts:
         seconds=float(node["seconds"]),
         note=f"{rows:,} rows" if rows is not None else said if state is not State.GOOD else "",
     )
+
+
+def _parts(record: Record) -> Iterable[StepFacts]:
+    """Of a run that is no build: the tables that it loaded, the suites that it ran, the splits that came out again."""
+    details = record.details
+    for table in _mappings(details.get("tables"), {"name", "status", "seconds"}):
+        state = State.BAD if table["status"] == "failed" else State.GOOD
+        note = str(table.get("message") or "") if state is State.BAD else _count(_number(table, "row_count"), "new row")
+        seconds = float(table["seconds"])
+        yield StepFacts(
+            name=str(table["name"]), kind="load", status=str(table["status"]), state=state, seconds=seconds, note=note
+        )
+    validation = details.get("validation")
+    suites = validation.get("suites") if isinstance(validation, Mapping) else ()
+    for suite in _mappings(suites, {"name", "expectations", "seconds"}):
+        failed = [one for one in _mappings(suite["expectations"], {"success", "severity"}) if not one["success"]]
+        worst = {str(one["severity"]) for one in failed}
+        yield StepFacts(
+            name=str(suite["name"]),
+            kind="suite",
+            status="failed" if failed else "passed",
+            state=State.BAD if "critical" in worst else State.WARN if worst else State.GOOD,
+            seconds=float(suite["seconds"]),
+            note=_count(len(failed), "expectation") + " failed" if failed else "",
+        )
+    for split in _mappings(details.get("splits"), {"name", "sameness"}):
+        state = State.BAD if split["sameness"] == "different" else State.GOOD
+        yield StepFacts(
+            name=str(split["name"]), kind="split", status=str(split["sameness"]), state=state, seconds=0.0, note=""
+        )
+
+
+def _mappings(items: object, keys: set[str]) -> Iterable[Mapping[str, Any]]:
+    """Those of the items that have all these keys."""
+    for item in items if isinstance(items, list | tuple) else ():
+        if isinstance(item, Mapping) and keys <= set(item):
+            yield item
 
 
 def _worth_showing(steps: Sequence[StepFacts]) -> list[StepFacts]:

@@ -20,7 +20,7 @@ from warehouse.storage.files import (
     write_file,
     write_json,
 )
-from warehouse.storage.locks import has_reader, held_open, holder_text, lock, reading, replacing_all
+from warehouse.storage.locks import has_reader, held_open, holder_text, lock, may_live, reading, replacing_all
 
 __all__ = [
     "attach_read_only",
@@ -34,6 +34,7 @@ __all__ = [
     "lock",
     "look_into",
     "machine_temporary_path",
+    "may_live",
     "publish_folder",
     "reading",
     "remove_folder",
