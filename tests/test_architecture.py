@@ -66,7 +66,7 @@ ARROWS: dict[str, set[str]] = {
         "dbt_runner",
     },
     "stages": {"findings", "records"},
-    "runs": {"errors", "project", "storage", "records", "lineage"},
+    "runs": {"errors", "project", "published", "storage", "records", "lineage"},
     "scrubbing": set(),
     "build_inputs": {"errors", "project", "storage", "scrubbing"},
     "dbt_code": {"errors"},

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from warehouse import storage
+from warehouse import queues, storage
 from warehouse.errors import LockedError
 from warehouse.queues import queued_lock
 
@@ -182,3 +184,28 @@ def test_machines_that_share_a_folder_wait_for_each_other_and_name_the_host(path
     third.communicate()
 
     assert (path.parent / "order").read_text().split() == ["first", "second", "third"]
+
+
+def test_a_ticket_that_is_thrown_away_while_it_is_taken_is_not_taken_for_held(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its making and its locking, another process took the ticket for that of a dead one and deleted it."""
+    really, ticket = fcntl.flock, path.with_suffix(".queue") / "000000001"
+    thrown_away = []
+
+    def flock(handle: int, operation: int) -> None:
+        if ticket.exists() and not thrown_away:
+            thrown_away.append(ticket.stat().st_ino)
+            ticket.unlink()
+        really(handle, operation)
+
+    with ExitStack() as held:
+        with monkeypatch.context() as patch:
+            patch.setattr(fcntl, "flock", flock)
+            own = queues._take_ticket(held, ticket.parent)
+
+        assert thrown_away
+        assert own.exists()
+        with pytest.raises(LockedError), storage.lock(own, purpose="waiting"):
+            pytest.fail("nobody holds what lies there")
+    assert no_ticket(path)

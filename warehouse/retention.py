@@ -31,21 +31,20 @@ KEPT_LOGS = 50
 
 
 def sweep_interrupted(project: Project) -> tuple[str, ...]:
-    """Marks builds and switches whose process died, and deletes half-written files; the caller holds the build lock.
+    """Marks builds whose process died, and deletes half-written files; the caller holds the build lock.
 
     Returns the ids of the builds.
     """
     swept = []
     for record in records.read_records(project):
-        if record.command in records.SWITCHES and record.status is Status.RUNNING:
-            is_done = record.details.get("to") == published_id(project)
-            records.write_record(project, replace(record, status=Status.PASSED if is_done else Status.INTERRUPTED))
         if record.command != "build" or record.status is not Status.RUNNING:
             continue
         records.write_record(project, replace(record, status=Status.INTERRUPTED))
         swept.append(record.id)
+    # NOTE: folders before records: a pull writes its record first, so that no build that is just arriving is unknown.
+    ids = build_ids(project)
     known = set(records.run_ids(project))
-    unknown = [build_id for build_id in build_ids(project) if build_id not in known]
+    unknown = [build_id for build_id in ids if build_id not in known]
     if swept or unknown:
         with _deleting(project):
             for build_id in {*swept, *unknown} - {published_id(project)}:
@@ -69,11 +68,11 @@ def remove_old_builds(project: Project) -> tuple[str, ...]:
 
 def unneeded_builds(project: Project, *, without: Collection[tuple[str, str]] = ()) -> Iterator[str]:
     """Ids of the builds that `remove_old_builds` would delete, were these versions (name, number) gone."""
+    ids = build_ids(project)  # before the records, as above
     known = records.read_records(project)
     status = {record.id: record.status for record in known}
     # Builds of others must not push one's own out.
     of_others = {record.id for record in known if "pulled" in record.details}
-    ids = build_ids(project)
     pulled = [build_id for build_id in ids if build_id in of_others]
     own = [build_id for build_id in ids if build_id not in of_others]
     passed = [build_id for build_id in own if status.get(build_id) is Status.PASSED]

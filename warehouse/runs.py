@@ -16,9 +16,11 @@ from warehouse import lineage, records, storage
 from warehouse.errors import StorageError
 from warehouse.lineage.runs import DatasetUse, Step, error_of
 from warehouse.project import Project
+from warehouse.published import published_id
 from warehouse.records import Record, Status
 
-_COMMANDS = ("load", "pull", "reproduce", "validate")
+_TOLD = ("load", "pull", "reproduce", "validate")
+_COMMANDS = (*_TOLD, "publish", "rollback")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -106,13 +108,19 @@ def on_record(
 
 
 def sweep_dead(project: Project, *, now: datetime) -> None:
-    """Marks the runs of this machine whose process died, and tells of them: they can no more say so themselves."""
+    """Marks the runs of this machine whose process died, and tells of them: they can no more say so themselves.
+
+    What was to publish a build and came as far as the switch has passed.
+    """
     for record in records.read_records(project):
+        # NOTE: never by a look at its record alone: it may have ended, and said so, since that was read.
         if record.command not in _COMMANDS or record.status is not Status.RUNNING or _may_live(record):
             continue
-        marked = replace(record, status=Status.INTERRUPTED)
+        is_done = record.command in records.SWITCHES and record.details.get("to") == published_id(project)
+        marked = replace(record, status=Status.PASSED if is_done else Status.INTERRUPTED)
         records.write_record(project, marked)
-        lineage.abort_run(project, job=_job(record), record=marked, now=now)
+        if record.command in _TOLD:
+            lineage.abort_run(project, job=_job(record), record=marked, now=now)
 
 
 def _may_live(record: Record) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +16,7 @@ import pytest
 from machines import NOW, Team
 
 from warehouse import records
-from warehouse.build_sharing import clean_builds, list_stored_builds, read_pointer, remove_stored_build
+from warehouse.build_sharing import clean_builds, list_stored_builds, opening, read_pointer, remove_stored_build
 from warehouse.build_sharing.layout import DATABASE, RECORD, chunk_key, index_key, parse_index, read_index
 from warehouse.build_sharing.opening import cached_build, open_warehouse
 from warehouse.build_sharing.pointer import POINTER_KEY, change_pointer
@@ -349,3 +350,22 @@ def test_the_cache_forgets_what_nobody_opened_for_a_day(team: Team, cache: Path)
     cached_build(team.store)
 
     assert sorted(path.parent.name for path in cache.rglob(DATABASE)) == ids[2:]
+
+
+def test_a_build_that_the_cache_forgets_in_the_last_moment_is_fetched_again(
+    team: Team, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pushed(team, 100)
+    forgotten = []
+
+    def look(*words: Any, **options: Any) -> Path:
+        folder = cached_build(*words, **options)
+        if not forgotten:
+            forgotten.append(folder)
+            shutil.rmtree(folder.parent)
+        return folder
+
+    monkeypatch.setattr(opening, "cached_build", look)
+
+    assert rows(team) == 100
+    assert forgotten

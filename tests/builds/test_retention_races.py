@@ -33,11 +33,12 @@ def three(fake: Fake) -> Fake:
     return fake
 
 
+def record_of(build_id: str) -> records.Record:
+    return records.Record(id=build_id, command="build", status=Status.PASSED, started_at="2026-11-23T00:00:01+00:00")
+
+
 def passed(project: Project, build_id: str) -> None:
-    records.write_record(
-        project,
-        records.Record(id=build_id, command="build", status=Status.PASSED, started_at="2026-11-23T00:00:01+00:00"),
-    )
+    records.write_record(project, record_of(build_id))
 
 
 def reader(path: Path) -> subprocess.Popen[str]:
@@ -176,3 +177,31 @@ def test_who_may_not_write_a_build_sees_its_readers_too(three: Fake) -> None:
         process = reader(path)
         assert ask() == 1
         process.communicate("\n")
+
+
+@pytest.mark.parametrize("delete", [retention.sweep_interrupted, retention.remove_old_builds])
+@pytest.mark.parametrize("moment", range(1, 5))
+def test_a_build_that_arrives_meanwhile_is_not_taken_for_a_dead_one(
+    three: Fake, delete: Callable[[Project], object], moment: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = three.project
+    build_id = three.build(rows="select 4 as id", exposures=[])
+    storage.switch_link(project.current_path, project.builds_path / "20261123T000003Z")
+    pulled = replace(record_of(build_id), details={"pulled": {"from": "s3://bucket"}})
+    aside = project.builds_path / ".pull"
+    (project.builds_path / build_id).rename(aside)
+    really, looks = records.run_ids, 0
+
+    def look(asked: Project) -> list[str]:
+        nonlocal looks
+        looks += 1
+        found = really(asked)
+        if looks == moment:
+            records.write_record(project, pulled)
+            aside.rename(project.builds_path / build_id)
+        return found
+
+    monkeypatch.setattr(records, "run_ids", look)
+    delete(project)
+
+    assert (project.builds_path / build_id).is_dir() or aside.is_dir()

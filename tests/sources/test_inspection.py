@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from warehouse import records
+from warehouse import records, storage
 from warehouse.builds import build_warehouse
 from warehouse.dbt_manifest import Source
 from warehouse.errors import ProjectError
@@ -240,8 +240,27 @@ def test_a_file_does_not_come_back_over_another(project: Project, folder: Path) 
     (moved,) = quarantined(project)
     with pytest.raises(ProjectError, match="cannot go back"):
         release(project, moved.name)
+    assert ((folder / "1.csv").read_text(), moved.path.read_text()) == ("id\n2\n", "")
     with pytest.raises(ProjectError, match="no file 'x' is in quarantine"):
         release(project, "x")
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+def test_a_name_that_is_taken_in_the_last_moment_is_not_written_over(
+    tmp_path: Path, links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, target = tmp_path / "moved", tmp_path / "target"
+    path.write_text("moved")
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", lambda *_: os.link(tmp_path / "nothing", tmp_path / "there"))
+
+    storage.move_to_free(path, target)
+    assert (target.read_text(), path.exists()) == ("moved", False)
+    path.write_text("another")
+    with pytest.raises(FileExistsError):
+        storage.move_to_free(path, target)
+
+    assert (target.read_text(), path.read_text()) == ("moved", "another")
 
 
 def test_what_is_accepted_is_not_told(project: Project, folder: Path) -> None:

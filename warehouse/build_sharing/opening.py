@@ -54,8 +54,15 @@ def open_warehouse(
         StorageError: the file cannot be opened.
     """
     if isinstance(source, str) and source.startswith(("s3://", "file://")):
-        path = cached_build(open_store(source), build_id) / DATABASE
-        return storage.connect(path, memory_limit=memory_limit, threads=threads)
+        store = open_store(source)
+        while True:
+            folder = cached_build(store, build_id)
+            try:
+                return storage.connect(folder / DATABASE, memory_limit=memory_limit, threads=threads)
+            except StorageError:
+                # Another process took it for unused between our look and our opening it: then it is fetched anew.
+                if folder.is_dir():
+                    raise
     project = source if isinstance(source, Project) else Project.find(Path(source) if source else None)
     _, connection = open_build(project, build_id, memory_limit=memory_limit, threads=threads)
     return connection

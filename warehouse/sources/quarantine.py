@@ -99,14 +99,16 @@ def release(project: Project, name: str) -> Path:
     if chosen is None:
         hint = suggestion(name, [file.name for file in files]) or "quarantine is empty"
         raise ProjectError(f"no file {name!r} is in quarantine; {hint}")
-    if chosen.came_from.exists():
-        raise ProjectError(
-            f"{name} cannot go back: there is a file at {project.relative(chosen.came_from)}\n"
-            "  move that one away first, or delete the one in quarantine"
-        )
     with storage.storage_errors(f"move {chosen.path} back"):
         chosen.came_from.parent.mkdir(parents=True, exist_ok=True)
-        chosen.path.rename(chosen.came_from)
+        try:
+            # Never over a file that was delivered meanwhile.
+            storage.move_to_free(chosen.path, chosen.came_from)
+        except FileExistsError:
+            raise ProjectError(
+                f"{name} cannot go back: there is a file at {project.relative(chosen.came_from)}\n"
+                "  move that one away first, or delete the one in quarantine"
+            ) from None
         storage.sync_folder(chosen.came_from.parent)
         _note(chosen.path).unlink(missing_ok=True)
     return chosen.came_from

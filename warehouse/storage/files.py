@@ -164,6 +164,24 @@ def replace_by_link(path: Path, original: Path) -> bool:
     return True
 
 
+def move_to_free(path: Path, target: Path) -> None:
+    """Moves the file to a name that must be free, also when somebody takes that in this very moment.
+
+    Raises:
+        FileExistsError: a file has that name; neither is touched.
+    """
+    try:
+        target.hardlink_to(path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        path.rename(target)
+    else:
+        path.unlink()
+
+
 def link_or_copy(source: Path, target: Path) -> None:
     """Makes `target` a hard link to `source`, or a copy where the file system has no links."""
     with storage_errors(f"link {source} to {target}"):
