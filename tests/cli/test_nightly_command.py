@@ -52,7 +52,7 @@ def test_a_critical_finding_ends_with_1_and_a_stage_that_could_not_be_done_with_
 
     assert refused.code == 1
     assert "a critical finding stands" in refused.out
-    assert "go on with: warehouse nightly --resume" in refused.out
+    assert "go on with: warehouse nightly --only drift --only export --only report" in refused.out
     assert broken.code == 2
     assert "a stage could not be done" in broken.out
     assert "nothing" in broken.out
