@@ -85,7 +85,12 @@ def placed_rows_sql(
         if kept_points
         else pointed_rows_sql(relation, spec, facts, known)
     )
-    return (*points, *_based_rows_sql(spec, known), *_ruled_rows_sql(spec, known), *_last_steps_sql(spec))
+    return (*points, *ruled_places_sql(spec, known, carried="row_number"))
+
+
+def ruled_places_sql(spec: DatasetSpec, known: Known, *, carried: str) -> tuple[Step, ...]:
+    """The steps from the points of rows to `placed_rows`, with what each row carries: names of `points`, quoted."""
+    return (*_based_rows_sql(spec, known), *_ruled_rows_sql(spec, known, carried), *_last_steps_sql(spec, carried))
 
 
 def _plainly_placed_sql(relation: Relation, spec: DatasetSpec, facts: TableFacts) -> tuple[Step, ...]:
@@ -116,6 +121,22 @@ def _places(relation: Relation, place: str) -> Step:
 def pointed_rows_sql(relation: Relation, spec: DatasetSpec, facts: TableFacts, known: Known) -> tuple[Step, ...]:
     """Steps; one row of the last, `points`, per row of the table: its entity's point, and what the rules ask of it."""
     split = spec.split
+    asked = asked_of_row_sql(spec)
+    if known.frozen:
+        asked["frozen_in"] = frozen_in_sql(known.frozen, facts.blocks)
+    if known.has_duplicates:
+        asked["is_duplicate"] = facts.blocks.is_in_sql(DUPLICATES)
+    if isinstance(split, HashSplit) and split.stratify:
+        asked["stratum"] = stratum_sql(split.stratify)
+        # What stands in a frozen split and is not among its rows is placed anew.
+        known_splits = [name for name in spec.splits if name not in known.frozen]
+        asked["known_in"] = known_in_sql(known_splits, facts.blocks)
+    return _points_sql(relation, spec, facts, asked)
+
+
+def asked_of_row_sql(spec: DatasetSpec) -> dict[str, str]:
+    """What the rules ask of a row that its own values tell, by name."""
+    split = spec.split
     asked: dict[str, str] = {}
     if isinstance(split, TimeSplit | HashTimeSplit):
         asked["period"] = period_sql(spec, split)
@@ -127,16 +148,7 @@ def pointed_rows_sql(relation: Relation, spec: DatasetSpec, facts: TableFacts, k
         asked["is_synthetic"] = identifier(spec.synthetic.column)
     if spec.downsample is not None:
         asked["is_surplus"] = surplus_sql(spec, spec.downsample)
-    if known.frozen:
-        asked["frozen_in"] = frozen_in_sql(known.frozen, facts.blocks)
-    if known.has_duplicates:
-        asked["is_duplicate"] = facts.blocks.is_in_sql(DUPLICATES)
-    if isinstance(split, HashSplit) and split.stratify:
-        asked["stratum"] = stratum_sql(split.stratify)
-        # What stands in a frozen split and is not among its rows is placed anew.
-        known_splits = [name for name in spec.splits if name not in known.frozen]
-        asked["known_in"] = known_in_sql(known_splits, facts.blocks)
-    return _points_sql(relation, spec, facts, asked)
+    return asked
 
 
 def _has_few_groups(spec: DatasetSpec, facts: TableFacts) -> bool:
@@ -244,7 +256,7 @@ def _based_rows_sql(spec: DatasetSpec, known: Known) -> tuple[Step, ...]:
     )
 
 
-def _ruled_rows_sql(spec: DatasetSpec, known: Known) -> tuple[Step, ...]:
+def _ruled_rows_sql(spec: DatasetSpec, known: Known, carried: str) -> tuple[Step, ...]:
     """The place by the rules: what must not lie in a split goes to train, or is left out when something ties it."""
     if known.frozen and ties_rows(spec):
         return (
@@ -259,9 +271,9 @@ def _ruled_rows_sql(spec: DatasetSpec, known: Known) -> tuple[Step, ...]:
                 left join frozen_points on based_rows.point = frozen_points.point
                 """,
             ),
-            Step("ruled_rows", _ruled_sql(spec, known, "frozen_entities")),
+            Step("ruled_rows", _ruled_sql(spec, known, "frozen_entities", carried)),
         )
-    return (Step("ruled_rows", _ruled_sql(spec, known, "based_rows")),)
+    return (Step("ruled_rows", _ruled_sql(spec, known, "based_rows", carried)),)
 
 
 def ties_rows(spec: DatasetSpec) -> bool:
@@ -269,7 +281,7 @@ def ties_rows(spec: DatasetSpec) -> bool:
     return bool(spec.groups) or spec.is_linked
 
 
-def _ruled_sql(spec: DatasetSpec, known: Known, source: str) -> str:
+def _ruled_sql(spec: DatasetSpec, known: Known, source: str, carried: str) -> str:
     place = ruled_place_sql(
         spec,
         known.frozen,
@@ -278,19 +290,19 @@ def _ruled_sql(spec: DatasetSpec, known: Known, source: str) -> str:
         has_duplicates=known.has_duplicates,
     )
     surplus = "is_surplus" if spec.downsample is not None else "false"
-    return f"select row_number, point, {surplus} as is_surplus, {place} as ruled from {source}"
+    return f"select {carried}, point, {surplus} as is_surplus, {place} as ruled from {source}"
 
 
-def _last_steps_sql(spec: DatasetSpec) -> tuple[Step, ...]:
+def _last_steps_sql(spec: DatasetSpec, carried: str) -> tuple[Step, ...]:
     """What is left out of train, and the parts and folds of what stays."""
     fold = fold_sql("point", spec.folds) if spec.folds else "null::integer"
     return (
-        Step("kept_rows", f"select row_number, point, {left_out_sql(spec)} as place from ruled_rows"),
+        Step("kept_rows", f"select {carried}, point, {left_out_sql(spec)} as place from ruled_rows"),
         Step(
             "placed_rows",
             f"""
             select
-                row_number,
+                {carried},
                 place,
                 case when place = 'train' then {_part_sql(spec.subsets)} end as part,
                 case when place = 'train' then {fold} end as fold,
