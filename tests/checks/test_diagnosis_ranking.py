@@ -221,12 +221,6 @@ FAULTS = {
         {},
         "--at is for rankings, and these are predictions of classes",
     ),
-    "against": (
-        GOOD,
-        replace(SESSION, against=Relation.table("predictions")),
-        {},
-        "--against compares errors of single",
-    ),
     "human": (GOOD, replace(SESSION, human=5), {}, "--human must be a share from 0 to 1"),
 }
 

@@ -83,11 +83,14 @@ def test_good_rows_have_no_findings(engine: LocalEngine) -> None:
     assert result.summary[0] == "Synthetic rows copy no row of test beyond chance."
 
 
+def copies_of_test(count: int, more: str = "") -> str:
+    """So many of its rows as synthetic ones of train, but for this."""
+    replaced = f"id + 30000 as id, 'train' as part, true as is_synthetic{more}"
+    return f"select * replace ({replaced}) from ({TEST_ROWS}) where id < {10_000 + count}"
+
+
 def test_copies_of_test_rows_are_critical_and_named(engine: LocalEngine) -> None:
-    copies = (
-        "select * replace (id + 30000 as id, 'train' as part, true as is_synthetic)"
-        f" from ({TEST_ROWS}) where id < 10003"
-    )
+    copies = copies_of_test(3)
     result = examined(engine, f"{GOOD} union all {copies}")
 
     assert checks(result) == {("critical", "synthetic_copies", "test")}
@@ -99,10 +102,7 @@ def test_copies_of_test_rows_are_critical_and_named(engine: LocalEngine) -> None
 
 
 def test_near_copies_of_test_rows_are_found(engine: LocalEngine) -> None:
-    copies = (
-        "select * replace (id + 30000 as id, 'train' as part, true as is_synthetic, width + 0.001 as width)"
-        f" from ({TEST_ROWS}) where id < 10200"
-    )
+    copies = copies_of_test(200, ", width + 0.001 as width")
     result = examined(engine, f"{GOOD} union all {copies}")
 
     assert checks(result) == {("warning", "synthetic_near_copies", "test")}

@@ -6,22 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import test_synthetic
 
 from warehouse.checks.diagnosis.result import MetricName, Task
 from warehouse.checks.diagnosis.synthetic_effect import Effect, SyntheticEffect, synthetic_effect
-from warehouse.datasets.spec import ColumnSplit, DatasetSpec, Synthetic
+from warehouse.datasets.spec import DatasetSpec, Synthetic
 from warehouse.engine.local import LocalEngine
 from warehouse.errors import PredictionError
 from warehouse.sql import Relation
 
-SPEC = DatasetSpec(
-    name="d",
-    model="m",
-    key=("id",),
-    label="flag",
-    split=ColumnSplit(column="part"),
-    synthetic=Synthetic(column="made up"),
-)
+SPEC = replace(test_synthetic.SPEC, synthetic=Synthetic(column="made up"))
 U = "(hash(concat(id, ' {}')) % 1000)"
 WITH = f"select id, case when {U.format('a')} < error_with then not flag else flag end as prediction from data"
 WITHOUT = f"select id, case when {U.format('a')} < error_without then not flag else flag end as prediction from data"

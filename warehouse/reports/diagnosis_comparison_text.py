@@ -6,7 +6,7 @@ from warehouse.checks.diagnosis.comparison_result import Comparison
 from warehouse.checks.diagnosis.comparison_words import ANSWER_WORDS, counts_text, p_text
 from warehouse.checks.diagnosis.words import METRIC_WORDS, change_interval_text, change_text, value_text
 
-COMPARISON_RIGHT = ("rows",)
+COMPARISON_RIGHT = ("rows", "queries")
 SLICE_RIGHT = ("rows",)
 
 
@@ -17,7 +17,8 @@ def comparison_opening(result: Comparison) -> str:
 
 def comparison_headers(result: Comparison) -> tuple[str, ...]:
     """Of `comparison_rows`."""
-    return ("split", "rows", "measure", "predictions", "against", "change", "95% interval", "p", "rows by", "answer")
+    columns = ("measure", "predictions", "against", "change", "95% interval", "p")
+    return ("split", result.units, *columns, f"{result.units} by", "answer")
 
 
 def comparison_rows(result: Comparison) -> list[tuple[str, ...]]:

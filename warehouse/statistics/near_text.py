@@ -248,6 +248,28 @@ def comparisons_sql(candidates: tuple[Step, ...], sets: str, compared: str, thre
     )
 
 
+def component_rows_step(near: str, texts: Relation, *, places: int) -> Step:
+    """One row per set of linked rows: `component`, and `n0`, `n1`..., its rows of each part.
+
+    Args:
+        near: the session's table of components, one row per linked row: `component`, `row_number`.
+        texts: the rows that were looked at; `s` is a row's part, `rowid` its number.
+        places: how many parts there are.
+    """
+    counts = ", ".join(f"count(*) filter (texts.s = {place}) as n{place}" for place in range(places))
+    return Step(
+        "rows_per_component",
+        f"""
+        select
+            components.component,
+            {counts},
+        from {Relation.table(near).sql} as components
+        inner join {texts.sql} as texts on components.row_number = texts.rowid
+        group by components.component
+        """,
+    )
+
+
 def _compare(session: SessionTables, texts: str, copies: str, found: str, *, kind: Kind, threshold: float) -> int:
     """Adds the near pairs of documents of one kind to `found`; returns how many documents were left unsettled."""
     cut = banding(threshold)

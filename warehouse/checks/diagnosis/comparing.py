@@ -10,8 +10,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from warehouse.checks.diagnosis.columns import find_columns
+from warehouse.checks.diagnosis.columns import QUERY, find_columns
 from warehouse.checks.diagnosis.compared_areas import ComparedAreas, read_compared_areas
+from warehouse.checks.diagnosis.compared_ranks import compared_queries, first_scores_sql
 from warehouse.checks.diagnosis.comparison_result import (
     ComparedMetric,
     ComparedSlice,
@@ -26,7 +27,8 @@ from warehouse.checks.diagnosis.joined import JoinedRows, join_predictions
 from warehouse.checks.diagnosis.means import read_means
 from warehouse.checks.diagnosis.measuring import row_values
 from warehouse.checks.diagnosis.predicted import read_predicted
-from warehouse.checks.diagnosis.result import Coverage, MetricName
+from warehouse.checks.diagnosis.ranking import USUAL_AT
+from warehouse.checks.diagnosis.result import Coverage, MetricName, Task
 from warehouse.checks.diagnosis.slice_cells import CODES
 from warehouse.checks.diagnosis.slice_cubes import cells_sql
 from warehouse.checks.diagnosis.slice_features import find_features
@@ -63,6 +65,8 @@ class Compared:
             asked |= {f"{side}{place}": f"{side}{place}" for side in "ab"}
             asked[f"d{place}"] = f"a{place} - b{place}"
         own, other = f"a{self.main}", f"b{self.main}"
+        if self.values[self.main].is_better_greater:
+            own, other = other, own
         return asked | {
             "win": f"({own} < {other})::int",
             "loss": f"({own} > {other})::int",
@@ -84,12 +88,13 @@ def compare(
     quantile: float | None,
     difference: float | None,
     with_slices: bool,
+    at: int = USUAL_AT,
 ) -> Comparison:
     """Both models on the rows that both predicted. The joined table is the second model's afterwards.
 
     Args:
         engine: has the first model's joined table.
-        rows: of the first model.
+        rows: of the first model; of rankings, before they are ranked.
         splits: each split's rows.
         spec: says what is the key.
         types: of the splits' columns.
@@ -100,22 +105,32 @@ def compare(
         metric: what answers are in; the task's usual one when it is None or no mean over rows.
         quantile: of numbers, the one that was predicted.
         difference: the least difference that one wants to see; None: a tenth of the second model's error.
-        with_slices: whether to tell where they differ.
+        with_slices: whether to tell where they differ; not of rankings.
+        at: of rankings, how many rows of a query NDCG counts.
 
     Raises:
         PredictionError: the second predictions cannot be used, or no row was predicted by both.
     """
     with SessionTables(engine, "diagnosis_comparison") as tables:
         values = row_values(rows, quantile=quantile)
-        first = tables.create("first", _values_sql(rows, values, "a", _ranked(rows, "r1")))
+        is_ranking = rows.target.task is Task.RANKING
+        kept = first_scores_sql(rows) if is_ranking else _values_sql(rows, values, "a", _ranked(rows, "r1"))
+        first = tables.create("first", kept)
         second, second_coverage = _second(engine, rows, splits, spec, types, against, columns)
-        of_second = row_values(second, quantile=quantile)
-        common = [name for name in values if name in of_second]
-        has_ranks = rows.has("rank_score") and second.has("rank_score")
-        own = ["g", *_ranked(second, "r2"), *([_positive_sql(rows)] if has_ranks else [])]
-        made = _values_sql(second, {name: of_second[name] for name in common}, "b", own)
-        places = [list(values).index(name) for name in common]
-        table = tables.create("rows", _compared_sql(made, first, places, has_ranks=has_ranks))
+        paired_counts: Mapping[str, int] | None = None
+        has_ranks = not is_ranking and rows.has("rank_score") and second.has("rank_score")
+        if is_ranking:
+            common = list(values)
+            table, paired_counts = compared_queries(engine, tables, rows, first, second, at=at)
+            # Like those of one model: queries are clusters where nothing else is.
+            rows = replace(rows, clusters=rows.clusters or ("q",))
+        else:
+            of_second = row_values(second, quantile=quantile)
+            common = [name for name in values if name in of_second]
+            own = ["g", *_ranked(second, "r2"), *([_positive_sql(rows)] if has_ranks else [])]
+            made = _values_sql(second, {name: of_second[name] for name in common}, "b", own)
+            places = [list(values).index(name) for name in common]
+            table = tables.create("rows", _compared_sql(made, first, places, has_ranks=has_ranks))
         main = metric if metric is not None and metric in common and metric is not MetricName.RMSE else common[0]
         compared = Compared(
             rows=replace(rows, relation=Relation(table, "compared predictions")),
@@ -132,7 +147,7 @@ def compare(
         areas = read_compared_areas(engine, table, is_clustered=bool(rows.clusters)) if has_ranks else {}
         compared_splits = tuple(
             _with_area(
-                _split(engine, compared, split, found[split], coverage, second_coverage, wanted),
+                _split(engine, compared, split, found[split], coverage, second_coverage, wanted, paired_counts),
                 areas.get(rows.splits.index(split)),
             )
             for split in rows.splits
@@ -165,12 +180,17 @@ def _second(
 ) -> tuple[JoinedRows, Coverage]:
     """The second model's rows, joined like the first's."""
     own_types = {column.name: column.type for column in engine.columns(against)}
+    is_ranking = rows.target.task is Task.RANKING
+    if is_ranking and QUERY not in spec.key:
+        # Rows are of the queries that the first model has them in.
+        columns = {role: name for role, name in columns.items() if role != QUERY}
     found = find_columns(
         list(own_types),
         key=spec.key,
         given=columns,
         predictions=against.name,
     )
+    found = replace(found, query=None)
     target = find_target(
         engine,
         splits,
@@ -226,8 +246,9 @@ def _with_area(split: SplitComparison, areas: ComparedAreas | None) -> SplitComp
 
 def _usual_difference(found: Mapping[str, Mapping[str, Mean]], compared: Compared) -> float:
     """A tenth of the second model's error in the last split."""
-    last = found[list(found)[-1]]
-    return USUAL_DIFFERENCE * abs(last[f"b{compared.main}"].value) or LEAST_DIFFERENCE
+    value = found[list(found)[-1]][f"b{compared.main}"].value
+    is_better_greater = compared.values[compared.main].is_better_greater
+    return USUAL_DIFFERENCE * abs(1 - value if is_better_greater else value) or LEAST_DIFFERENCE
 
 
 def _split(
@@ -238,8 +259,10 @@ def _split(
     first: Coverage,
     second: Coverage,
     wanted: float,
+    paired_counts: Mapping[str, int] | None,
 ) -> SplitComparison:
     counts = _counts(means)
+    paired_count = counts.row_count if paired_counts is None else paired_counts[split]
     metrics = []
     for place, name in enumerate(compared.values):
         if name is MetricName.RMSE:
@@ -263,20 +286,23 @@ def _split(
     return SplitComparison(
         split=split,
         counts=counts,
-        predictions_only_count=judged[0] - counts.row_count,
-        against_only_count=judged[1] - counts.row_count,
+        predictions_only_count=judged[0] - paired_count,
+        against_only_count=judged[1] - paired_count,
         metrics=tuple(metrics),
-        answer=_answer(main.change, wanted),
+        answer=_answer(main.change, wanted, is_better_greater=main.name.is_better_greater),
         needed_count=rows_for_difference(variance, wanted) if tells else None,
         smallest_difference=smallest_difference(variance, counts.row_count) if tells else None,
     )
 
 
-def _answer(change: Estimate, wanted: float) -> ComparisonAnswer:
+def _answer(change: Estimate, wanted: float, *, is_better_greater: bool) -> ComparisonAnswer:
+    less, more = ComparisonAnswer.BETTER, ComparisonAnswer.WORSE
+    if is_better_greater:
+        less, more = more, less
     if change.high < 0:
-        return ComparisonAnswer.BETTER
+        return less
     if change.low > 0:
-        return ComparisonAnswer.WORSE
+        return more
     return ComparisonAnswer.ALIKE if -wanted < change.low and change.high < wanted else ComparisonAnswer.UNDECIDED
 
 

@@ -33,14 +33,14 @@ class ComparedMetric:
     predictions: float
     against: float
     change: Estimate
-    """`predictions` minus `against`, also of AUC, of which more is better; the interval is that of paired rows."""
+    """`predictions` minus `against`, also of what more is better of; the interval is that of paired rows."""
     p_value: float
     """Of so large a change when there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedCounts:
-    """Rows by which of both models did better, in the comparison's metric."""
+    """Rows, of rankings queries, by which of both models did better, in the comparison's metric."""
 
     row_count: int
     win_count: int
@@ -56,7 +56,7 @@ class SplitComparison:
 
     split: str
     counts: PairedCounts
-    """Of the labelled rows that both predicted."""
+    """Of the labelled rows that both predicted, or the queries of these."""
     predictions_only_count: int
     """Labelled rows that only the predictions are of, and which are not compared."""
     against_only_count: int
@@ -114,6 +114,11 @@ class Comparison:
     """Where the models differ: the least p-value first, 20 at most."""
     summary: tuple[str, ...] = ()
     """What it comes down to, in sentences."""
+
+    @property
+    def units(self) -> str:
+        """What is counted and paired."""
+        return "queries" if self.metric.is_of_queries else "rows"
 
     def of(self, split: str) -> SplitComparison | None:
         """Both models in this split."""

@@ -48,7 +48,7 @@ def _sentences(result: Comparison) -> Iterator[str]:
     is_undecided = found.answer is ComparisonAnswer.UNDECIDED
     if is_undecided and found.needed_count is not None and found.needed_count > found.counts.row_count:
         yield (
-            f"{count_text(found.counts.row_count, 'row')} of {found.split} tell models like these apart that differ by "
+            f"{found.counts.row_count:,} {result.units} of {found.split} tell models like these apart that differ by "
             f"{_change_text(result, found.smallest_difference or 0.0)}; for {_change_text(result, result.difference)} "
             f"it takes {found.needed_count:,}."
         )
@@ -75,16 +75,17 @@ def _answer_sentence(result: Comparison, found: SplitComparison) -> str:
     change, name = metric.change, METRIC_WORDS[result.metric]
     interval = f"{change_interval_text(result.metric, _positive(change))}; {p_text(metric.p_value)}"
     size = _change_text(result, abs(change.value))
+    word = "less" if change.value < 0 else "more"
     pair = f"{result.predictions} and {result.against}"
     return {
         ComparisonAnswer.BETTER: f"{result.predictions} is better than {result.against} in {found.split}: "
-        f"{size} less of {name} ({interval}).",
+        f"{size} {word} of {name} ({interval}).",
         ComparisonAnswer.WORSE: f"{result.predictions} is worse than {result.against} in {found.split}: "
-        f"{size} more of {name} ({interval}).",
+        f"{size} {word} of {name} ({interval}).",
         ComparisonAnswer.ALIKE: f"{pair} are alike in {found.split}: they differ by less than "
         f"{_change_text(result, result.difference)} of {name}, if at all ({interval}).",
-        ComparisonAnswer.UNDECIDED: f"Not enough rows to tell which of {pair} is better in {found.split}: "
-        f"{size} {'less' if change.value < 0 else 'more'} of {name} ({interval}).",
+        ComparisonAnswer.UNDECIDED: f"Not enough {result.units} to tell which of {pair} is better in {found.split}: "
+        f"{size} {word} of {name} ({interval}).",
     }[found.answer]
 
 
@@ -125,8 +126,9 @@ def comparison_findings(result: Comparison) -> Iterator[Finding]:
                 check="worse_than_other",
                 subject=split.split,
                 message=(
-                    f"{METRIC_WORDS[result.metric]} is {_change_text(result, metric.change.value)} more than that of "
-                    f"{result.against} ({change_interval_text(result.metric, metric.change)})"
+                    f"{METRIC_WORDS[result.metric]} is {_change_text(result, abs(metric.change.value))} "
+                    f"{'more' if metric.change.value > 0 else 'less'} than that of {result.against} "
+                    f"({change_interval_text(result.metric, metric.change)})"
                 ),
                 measured=metric.change.value,
                 threshold=0.0,

@@ -132,14 +132,13 @@ def diagnose(
     splits, types = ready.splits, ready.types
     if ready.query is None and question.at is not None:
         raise PredictionError(f"--at is for rankings, and these are predictions of {ready.target.task.value}")
-    if ready.query is not None and question.against is not None:
-        raise PredictionError("--against compares errors of single rows, and a ranking has none")
     try:
         carried = ready.query.carried if ready.query is not None else ()
         rows, coverage = join_predictions(
             engine, splits, ready.predicted, ready.target, ready.clusters, carried=carried
         )
         ranking: Ranking | None = None
+        unranked = rows
         if ready.query is not None:
             rows, ranking = rank(engine, rows, ready.query, at=question.at or USUAL_AT)
         errors = measure(engine, rows, quantile=question.quantile)
@@ -162,7 +161,7 @@ def diagnose(
         if question.against is not None:
             comparison = compare(
                 engine,
-                rows,
+                unranked,
                 splits,
                 spec,
                 types,
@@ -173,7 +172,8 @@ def diagnose(
                 metric=question.metric,
                 quantile=question.quantile,
                 difference=question.difference,
-                with_slices=question.slices is not None,
+                with_slices=question.slices is not None and ranking is None,
+                at=question.at or USUAL_AT,
             )
     finally:
         drop_joined(engine)

@@ -52,6 +52,11 @@ class MetricName(StrEnum):
         return self in (MetricName.AUC, MetricName.AUC_WEIGHTED, MetricName.NDCG, MetricName.MRR)
 
     @property
+    def is_of_queries(self) -> bool:
+        """Whether it is a mean over queries, not over rows."""
+        return self in (MetricName.NDCG, MetricName.MRR)
+
+    @property
     def is_share(self) -> bool:
         """Whether it lies from 0 to 1 and reads as a percentage."""
         return self in (MetricName.ERROR_RATE, MetricName.CALIBRATION_ERROR)

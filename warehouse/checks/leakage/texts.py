@@ -8,7 +8,7 @@ from warehouse.checks.leakage.result import PairCount, TextTwins
 from warehouse.checks.leakage.rows import EXAMPLE_COUNT, EXAMPLE_LENGTH, HIDDEN, LeakColumn, SplitRows
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step
-from warehouse.statistics.near_text import THRESHOLD, find_near_texts
+from warehouse.statistics.near_text import THRESHOLD, component_rows_step, find_near_texts
 
 LEAST_LENGTH = 12
 """Shorter texts, `ok` or `none`, repeat by nature."""
@@ -72,20 +72,9 @@ def read_shared_texts(engine: Engine, rows: SplitRows, column: LeakColumn) -> Te
 def near_text_counts_sql(rows: SplitRows) -> Query:
     """One row: `rows_i_j`, rows of split j whose text is linked, by near texts, to one of split i."""
     places = range(len(rows.splits))
-    counts = ", ".join(f"count(*) filter (texts.s = {place}) as n{place}" for place in places)
     pairs = [f"coalesce(sum(n{j}) filter (n{i} > 0), 0)::bigint as rows_{i}_{j}" for i, j in combinations(places, 2)]
     return Query.of(
-        Step(
-            "rows_per_component",
-            f"""
-            select
-                components.component,
-                {counts},
-            from {Relation.table(NEAR).sql} as components
-            inner join {TEXTS.sql} as texts on components.row_number = texts.rowid
-            group by components.component
-            """,
-        ),
+        component_rows_step(NEAR, TEXTS, places=len(rows.splits)),
         Step("near_text_counts", f"select {', '.join(pairs)} from rows_per_component"),
     )
 

@@ -9,7 +9,7 @@ from warehouse.checks.synthetic.rows import EXAMPLE_COUNT, EXAMPLE_LENGTH, Synth
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step, identifier, literal
 from warehouse.statistics.kinds import Kind
-from warehouse.statistics.near_text import THRESHOLD, find_near_texts
+from warehouse.statistics.near_text import THRESHOLD, component_rows_step, find_near_texts
 
 TEXTS = Relation.table("synthetic_texts")
 NEAR = "synthetic_near"
@@ -34,23 +34,12 @@ def texts_sql(rows: SyntheticRows, column: str) -> Query:
 
 def near_counts_sql(split_count: int) -> Query:
     """One row: `rows_0`, synthetic rows linked to other synthetic ones; `rows_i`, rows of split i linked to any."""
-    counts = ", ".join(f"count(*) filter (texts.s = {place}) as n{place}" for place in range(split_count + 1))
     linked = ", ".join(
         f"coalesce(sum(n{place}) filter (n0 > {0 if place else 1}), 0)::bigint as rows_{place}"
         for place in range(split_count + 1)
     )
     return Query.of(
-        Step(
-            "rows_per_component",
-            f"""
-            select
-                components.component,
-                {counts},
-            from {Relation.table(NEAR).sql} as components
-            inner join {TEXTS.sql} as texts on components.row_number = texts.rowid
-            group by components.component
-            """,
-        ),
+        component_rows_step(NEAR, TEXTS, places=split_count + 1),
         Step("near_counts", f"select {linked} from rows_per_component"),
     )
 
