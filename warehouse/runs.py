@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from warehouse import lineage, records, storage
 from warehouse.errors import StorageError
 from warehouse.lineage.runs import DatasetUse, Step, error_of
+from warehouse.lineage.sending import harmless
 from warehouse.project import Project
 from warehouse.published import published_id
 from warehouse.records import Record, Status
@@ -40,32 +41,28 @@ class CommandRun:
     outputs: list[DatasetUse] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
 
-    def write(self) -> None:
-        """Puts the details on record now: before a step after which a kill must not leave them unknown.
-
-        Raises:
-            StorageError: the disk is full or the folder cannot be written.
-        """
-        self._write(self.record)
-
     def finish(self, seconds: float) -> None:
         """Puts the end on record, and tells of it."""
+        details = {**self.record.details, **self.details}
+        self.record = replace(self.record, status=self.status, seconds=seconds, details=details)
         try:
-            self._write(replace(self.record, status=self.status, seconds=seconds))
+            if self.is_kept:
+                records.write_record(self.project, self.record)
         finally:
             self.told.end(
                 self.status,
                 seconds=seconds,
-                error=error_of(replace(self.record, status=self.status)),
+                error=error_of(self.record),
                 inputs=self.inputs,
                 outputs=self.outputs,
                 steps=self.steps,
             )
 
-    def _write(self, record: Record) -> None:
-        self.record = replace(record, details={**record.details, **self.details})
-        if self.is_kept:
-            records.write_record(self.project, self.record)
+    @contextmanager
+    def telling(self) -> Iterator[bool]:
+        """Within it, what catalogs are told is put together: whether anybody listens; no error in it fails the run."""
+        with harmless():
+            yield self.told.is_told
 
 
 @contextmanager
@@ -104,7 +101,8 @@ def on_record(
         with suppress(StorageError):  # what stopped it says more
             run.finish(time.monotonic() - started)
         raise
-    run.finish(time.monotonic() - started)
+    with suppress(StorageError) if is_reading else nullcontext():
+        run.finish(time.monotonic() - started)
 
 
 def sweep_dead(project: Project, *, now: datetime) -> None:
@@ -136,13 +134,13 @@ def _started(
     project: Project, command: str, *, now: datetime, details: Mapping[str, Any], is_reading: bool
 ) -> tuple[Record, bool]:
     """The record of a run that begins, and whether it could be written."""
+    run_id, is_kept = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ"), True
     try:
-        run_id, is_kept = records.new_run_id(project, now, is_build=False), True
+        run_id = records.new_run_id(project, now, is_build=False)
+        record = records.start_record(project, command=command, run_id=run_id, now=now)
+        records.write_record(project, replace(record, details=dict(details)))
     except StorageError:
         if not is_reading:
             raise
-        run_id, is_kept = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ"), False
-    record = replace(records.start_record(project, command=command, run_id=run_id, now=now), details=dict(details))
-    if is_kept:
-        records.write_record(project, record)
-    return record, is_kept
+        record, is_kept = records.start_record(project, command=command, run_id=run_id, now=now), False
+    return replace(record, details=dict(details)), is_kept

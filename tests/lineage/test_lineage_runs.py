@@ -451,3 +451,15 @@ def test_who_may_not_write_records_reads_without_one(project: Project, catalog: 
         pytest.fail("a load is on record or does not begin")
 
     assert [event["eventType"] for event in by_job(catalog)["validate"]] == ["START", "COMPLETE"]
+
+
+def test_what_goes_wrong_while_catalogs_are_told_fails_no_command(
+    project: Project, catalog: Loopback, caplog: pytest.LogCaptureFixture
+) -> None:
+    with runs.on_record(project, "load", now=NOW) as run, run.telling() as is_told:
+        assert is_told
+        raise KeyError("columns")
+
+    (found,) = records.read_records(project)
+    assert found.status is Status.PASSED
+    assert "OpenLineage events could not be made: KeyError" in caplog.text

@@ -95,9 +95,9 @@ def pull_build(
             "fetched_bytes": result.fetched_bytes,
             "findings": [asdict(finding) for finding in result.findings],
         }
-        if run.told.is_told:
+        with run.telling() as is_told:
             run.inputs.append(DatasetUse(name=store_name(target.url, FOLDER)))
-            run.outputs += tables_of_build(project, BuildFiles(id=result.id, path=result.path))
+            run.outputs += tables_of_build(project, BuildFiles(id=result.id, path=result.path)) if is_told else []
     return result
 
 

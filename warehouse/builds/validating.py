@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -64,10 +65,6 @@ def _without_rows(validation: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tell(run: CommandRun, files: BuildFiles) -> None:
-    if not run.told.is_told:
-        return
-    try:
-        manifest = read_dbt_manifest(files.dbt_manifest_path)
-    except WarehouseError:  # a build without dbt's manifest: which tables are whose is not known
-        return
-    run.inputs += checked_tables(run.project, run.details, manifest)
+    with run.telling() as is_told, suppress(WarehouseError):  # a build without dbt's manifest has tables of nobody
+        if is_told:
+            run.inputs += checked_tables(run.project, run.details, read_dbt_manifest(files.dbt_manifest_path))

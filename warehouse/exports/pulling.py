@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from warehouse import runs
+from warehouse.datasets.manifest import Manifest
 from warehouse.datasets.store_layout import find_stored
 from warehouse.datasets.store_pull import Pull, pull_version
 from warehouse.datasets.versions import MANIFEST_NAME, read_version
@@ -22,7 +23,7 @@ def pull_on_record(project: Project, store: Store, reference: str, *, now: datet
         StoreError: there is no such version, the store cannot be reached, or an object is not what its name says.
         VersionError: another version of this number is here already.
         LockedError: an export or another pull of this dataset is running.
-        StorageError: the disk is full or the folder of records cannot be written.
+        StorageError: the disk is full or cannot be written.
     """
     found = find_stored(store, reference)
     if (project.datasets_path / found.dataset / found.number / MANIFEST_NAME).is_file():
@@ -31,13 +32,17 @@ def pull_on_record(project: Project, store: Store, reference: str, *, now: datet
     with runs.on_record(project, "pull", now=now, details=details, dataset=found.dataset, is_reading=True) as run:
         result = pull_version(store, project, found.reference)
         run.details = {"fetched_bytes": result.fetched_bytes, "file_count": result.file_count}
-        if run.told.is_told:
-            manifest = read_version(result.path).manifest
-            columns = [(column.name, column.type, column.description) for column in manifest.columns]
-            described = of_dataset(description=manifest.description, columns=columns, version=manifest.version)
-            written = of_writing(rows=manifest.row_count)
-            run.inputs.append(DatasetUse(name=store_name(store.url, found.dataset)))
-            run.outputs.append(
-                DatasetUse(name=version_name(project, found.dataset), facets=described, use_facets=written)
-            )
+        with run.telling() as is_told:
+            if is_told:
+                run.inputs.append(DatasetUse(name=store_name(store.url, found.dataset)))
+                run.outputs.append(_written(project, read_version(result.path).manifest))
     return result
+
+
+def _written(project: Project, manifest: Manifest) -> DatasetUse:
+    columns = [(column.name, column.type, column.description) for column in manifest.columns]
+    return DatasetUse(
+        name=version_name(project, manifest.name),
+        facets=of_dataset(description=manifest.description, columns=columns, version=manifest.version),
+        use_facets=of_writing(rows=manifest.row_count),
+    )

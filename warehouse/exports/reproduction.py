@@ -96,8 +96,8 @@ def reproduce(project: Project, reference: str, *, now: datetime) -> Reproductio
         "build_id": version.manifest.provenance.build_id,
     }
     with runs.on_record(project, "reproduce", now=now, details=details, dataset=version.name, is_reading=True) as run:
-        if run.told.is_told:
-            facets = of_dataset(version=version.manifest.version)
+        with run.telling() as is_told:
+            facets = of_dataset(version=version.manifest.version) if is_told else {}
             run.inputs.append(DatasetUse(name=version_name(project, version.name), facets=facets))
         result = _reproduce(project, version, now=now)
         run.status = Status.FAILED if is_critical(result.findings) else Status.PASSED

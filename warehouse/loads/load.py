@@ -125,8 +125,8 @@ def _on_record(
                 "tables": [_plain(table) for table in tables],
                 "findings": [_plain(one) for one in findings],
             }
-            if run.told.is_told:
-                run.steps += table_steps(project, run.record, specs, tables)
+            with run.telling() as is_told:
+                run.steps += table_steps(project, run.record, specs, tables) if is_told else []
 
 
 def declared_loads(project: Project) -> tuple[LoadSpec, ...]:
