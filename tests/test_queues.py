@@ -143,6 +143,11 @@ def test_waiting_ends_when_the_time_is_over(path: Path, start: Start) -> None:
         queued_lock(path, purpose="a build", wait=0.3),
     ):
         pass
+    # However soon it is over, who is waited for is said.
+    waits: list[str] = []
+    with pytest.raises(LockedError), queued_lock(path, purpose="a build", wait=1e-9, on_wait=waits.append):
+        pass
+    assert waits[0].startswith("waiting, as a build is already running")
 
     assert 0.3 <= time.monotonic() - began < 60
     assert no_ticket(path)

@@ -59,12 +59,13 @@ def _take_turn(held: ExitStack, path: Path, *, purpose: str, wait: float, on_wai
                     reason = error
             else:
                 reason = LockedError(f"{purpose} waits before this one: {storage.holder_text(first)}")
-            if time.monotonic() >= deadline:
-                raise LockedError(f"after waiting {wait:g} seconds, {reason}")
+            # Said before the time is looked at: on a busy machine a short one is over by the first look.
             text = f"waiting, as {str(reason).splitlines()[0]}"
             if text != told:
                 told = text
                 on_wait(text)
+            if time.monotonic() >= deadline:
+                raise LockedError(f"after waiting {wait:g} seconds, {reason}")
             time.sleep(min(POLL_SECONDS, max(deadline - time.monotonic(), 0.0)))
 
 
