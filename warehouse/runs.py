@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from warehouse import lineage, records, storage
@@ -21,6 +21,7 @@ from warehouse.published import published_id
 from warehouse.records import Record, Status
 
 _TOLD = ("load", "pull", "reproduce", "validate")
+_LONGEST = timedelta(days=1)
 _COMMANDS = (*_TOLD, "publish", "rollback")
 
 
@@ -106,22 +107,29 @@ def on_record(
 
 
 def sweep_dead(project: Project, *, now: datetime) -> None:
-    """Marks the runs of this machine whose process died, and tells of them: they can no more say so themselves.
+    """Marks the runs whose process died, and tells of them: they can no more say so themselves.
 
+    Of a run of another machine nobody knows here; after a day it counts as dead.
     What was to publish a build and came as far as the switch has passed.
     """
-    for record in records.read_records(project):
-        # NOTE: never by a look at its record alone: it may have ended, and said so, since that was read.
-        if record.command not in _COMMANDS or record.status is not Status.RUNNING or _may_live(record):
+    for seen in records.read_records(project):
+        if seen.command not in _COMMANDS or seen.status is not Status.RUNNING or _may_live(seen, now):
             continue
-        is_done = record.command in records.SWITCHES and record.details.get("to") == published_id(project)
+        # NOTE: read again now that nobody writes it any more: it may have ended, and said so, after the first look.
+        record = records.read_record(project, seen.id)
+        if record is None or record.status is not Status.RUNNING:
+            continue
+        after = record.details.get("to")
+        is_done = record.command in records.SWITCHES and bool(after) and after == published_id(project)
         marked = replace(record, status=Status.PASSED if is_done else Status.INTERRUPTED)
         records.write_record(project, marked)
         if record.command in _TOLD:
             lineage.abort_run(project, job=_job(record), record=marked, now=now)
 
 
-def _may_live(record: Record) -> bool:
+def _may_live(record: Record, now: datetime) -> bool:
+    if now - datetime.fromisoformat(record.started_at) > _LONGEST:
+        return False
     return storage.may_live(int(record.by.get("pid", 0)), str(record.by.get("host", "")))
 
 

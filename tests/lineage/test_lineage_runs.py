@@ -20,7 +20,7 @@ from fake_builds import Fake
 from loopback import Loopback, serving
 from machines import Machine
 
-from warehouse import lineage, records, runs
+from warehouse import lineage, records, runs, storage
 from warehouse.catalog_facts import RunFacts, State
 from warehouse.datasets.store_push import push_version
 from warehouse.datasets.versions import find_version
@@ -431,14 +431,32 @@ def test_a_command_whose_process_died_is_marked_and_told_of(project: Project, ca
     here = {**living.by, "pid": child.pid}
     dead = replace(living, id="20261124T010000Z-1000", by=here, details={"dataset": "late"}, command="reproduce")
     elsewhere = replace(dead, id="20261124T000000Z-1000", by={**here, "host": "another"})
-    for one in (living, dead, elsewhere):
+    old = replace(elsewhere, id="20261122T000000Z-1000", started_at="2026-11-22T00:00:00+00:00", command="publish")
+    for one in (living, dead, elsewhere, old):
         records.write_record(project, one)
 
     runs.sweep_dead(project, now=NOW)
 
     found = {one.id: one.status for one in records.read_records(project)}
-    assert found == {living.id: Status.RUNNING, dead.id: Status.INTERRUPTED, elsewhere.id: Status.RUNNING}
+    assert {run_id for run_id, status in found.items() if status is Status.INTERRUPTED} == {dead.id, old.id}
+    assert found[living.id] is found[elsewhere.id] is Status.RUNNING
     assert [event["eventType"] for event in by_job(catalog)["reproduce.late"]] == ["ABORT"]
+
+
+def test_a_command_that_ends_while_it_is_looked_at_is_not_marked(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = records.start_record(project, command="load", run_id="20261124T010000Z-1000", now=NOW)
+    records.write_record(project, begun)
+
+    def ends(*_: object) -> bool:
+        records.write_record(project, replace(begun, status=Status.PASSED))
+        return False
+
+    monkeypatch.setattr(storage, "may_live", ends)
+    runs.sweep_dead(project, now=NOW)
+
+    assert [found.status for found in records.read_records(project)] == [Status.PASSED]
 
 
 def test_who_may_not_write_records_reads_without_one(project: Project, catalog: Loopback) -> None:
