@@ -345,8 +345,11 @@ def _write(folder: Path, result: Diagnosis | None, learned: LearningCurve | None
 
     if result is None:
         assert learned is not None
-        paths = [folder / "learning_curve.json"]
+        from warehouse.reports.diagnosis_curve_page import curve_html
+
+        paths = [folder / "learning_curve.json", folder / "learning_curve.html"]
         write_file(paths[0], diagnosis_json(learned))
+        write_file(paths[1], curve_html(learned))
         return paths
     paths = [report] if report is not None else [folder / "diagnosis.json", folder / "diagnosis.html"]
     for path in paths:

@@ -60,6 +60,7 @@ def synthetic(
     from warehouse.datasets.versions import find_version_or_folder
     from warehouse.engine.local import LocalEngine
     from warehouse.reports.synthetic_json import synthetic_document, synthetic_findings, synthetic_json
+    from warehouse.reports.synthetic_page import synthetic_html
     from warehouse.storage import connect, write_file
 
     if without_synthetic is not None and predictions is None:
@@ -99,8 +100,9 @@ def synthetic(
             beyond=Beyond(),
         )
         result = examine_rows(engine, rows, subject=version.reference)
-    path = version.reports_path / "synthetic.json"
-    write_file(path, synthetic_json(result, drift, effect))
+    write_file(version.reports_path / "synthetic.json", synthetic_json(result, drift, effect))
+    path = version.reports_path / "synthetic.html"
+    write_file(path, synthetic_html(result, drift, effect))
     if as_json:
         console.print_json(synthetic_document(result, drift, effect))
     else:
@@ -113,6 +115,7 @@ def synthetic(
 
 
 def _print(result: SyntheticResult, drift: DriftPair, effect: SyntheticEffect | None) -> None:
+    from warehouse.reports.synthetic_json import synthetic_not_judged, synthetic_summary
     from warehouse.reports.synthetic_text import (
         CHANGE_HEADERS,
         CHANGE_RIGHT,
@@ -125,7 +128,7 @@ def _print(result: SyntheticResult, drift: DriftPair, effect: SyntheticEffect | 
     from warehouse.reports.text import DRIFT_HEADERS, DRIFT_RIGHT, drift_rest, drift_rows
 
     console.print_line(synthetic_opening(result))
-    for sentence in (*result.summary, *drift.result.summary, *(effect.summary if effect else ())):
+    for sentence in synthetic_summary(result, drift, effect):
         console.print_line(sentence)
     console.print_table(MEASURE_HEADERS, measure_rows(result), right=MEASURE_RIGHT)
     console.print_table(DRIFT_HEADERS, drift_rows(drift.result, limit=SHOWN_COLUMNS), right=DRIFT_RIGHT)
@@ -136,5 +139,5 @@ def _print(result: SyntheticResult, drift: DriftPair, effect: SyntheticEffect | 
         console.print_table(CHANGE_HEADERS, change_rows(effect), right=CHANGE_RIGHT)
     for finding in (*result.findings, *(effect.findings if effect else ())):
         console.print_finding(finding)
-    for reason in (*result.not_judged, *drift.notes, *(effect.not_judged if effect else ())):
+    for reason in synthetic_not_judged(result, drift, effect):
         console.print_line(f"not judged: {reason}")

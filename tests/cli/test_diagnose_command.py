@@ -164,6 +164,7 @@ def test_a_learning_curve_needs_no_predictions(reports: Path, run: Callable[...,
     assert "More rows like these help: ten times as many take off 2.7 points (2.7 to 2.7)." in outcome.out
     assert "No number of rows like these would bring it to the level of people (2.0%)" in outcome.out
     document = json.loads((reports / "learning_curve.json").read_text())
+    assert "<h1>Learning curve of <bdi>late@1.0.0</bdi></h1>" in (reports / "learning_curve.html").read_text()
     assert document["format"] == "ml-warehouse learning curve"
     assert document["splits"][0]["fit"]["answer"] == "helps"
 

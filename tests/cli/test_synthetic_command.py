@@ -61,7 +61,8 @@ def test_rows_that_copy_nothing_are_reported_and_kept(reports: Path, run: Callab
     assert lines[0] == f"late@1.0.0: synthetic rows by {MARK}: train 600 of 2,600"
     assert lines[1] == "Synthetic rows copy no row of test beyond chance."
     assert "Learning from them helps on real rows of test" in outcome.out
-    assert lines[-1] == "report: var/datasets/late/1.0.0/reports/synthetic.json"
+    assert lines[-1] == "report: var/datasets/late/1.0.0/reports/synthetic.html"
+    assert "<h1>Synthetic rows of <bdi>late@1.0.0</bdi></h1>" in (reports / "synthetic.html").read_text()
     document = json.loads((reports / "synthetic.json").read_text())
     assert document["format"] == "ml-warehouse synthetic"
     assert document["drift"]["title"] == "real train to synthetic"

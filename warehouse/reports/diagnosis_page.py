@@ -34,9 +34,8 @@ from warehouse.reports import diagnosis_comparison_text as comparison_text
 from warehouse.reports import diagnosis_curve_text as curve_text
 from warehouse.reports.diagnosis_text import metric_headers
 from warehouse.reports.html import render_page
+from warehouse.reports.plain_page import MOST_LINES, PlainPart
 
-MOST_LINES = 50
-"""Of lists whose length the data decides; the JSON file holds all."""
 SLICE_STATES = {
     SliceAnswer.CONFIRMED: "drifted",
     SliceAnswer.UNDECIDED: "undecided",
@@ -114,19 +113,6 @@ class SliceView:
     removable: Cell
     error_span: charts.Span
     rest_x: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlainPart:
-    """A part that the page shows as the terminal does: sentences and a table."""
-
-    id: str
-    title: str
-    short: str
-    """Its title among the links."""
-    lines: tuple[str, ...]
-    headers: tuple[str, ...]
-    rows: list[tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

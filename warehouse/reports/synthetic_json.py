@@ -27,6 +27,16 @@ def synthetic_findings(
     return tuple(sorted(found, key=lambda finding: order.index(finding.severity)))
 
 
+def synthetic_summary(result: SyntheticResult, drift: DriftPair, effect: SyntheticEffect | None) -> tuple[str, ...]:
+    """What all parts come down to, in sentences."""
+    return (*result.summary, *drift.result.summary, *(effect.summary if effect else ()))
+
+
+def synthetic_not_judged(result: SyntheticResult, drift: DriftPair, effect: SyntheticEffect | None) -> tuple[str, ...]:
+    """What no part could look at, and why."""
+    return (*result.not_judged, *drift.notes, *(effect.not_judged if effect else ()))
+
+
 def synthetic_document(result: SyntheticResult, drift: DriftPair, effect: SyntheticEffect | None) -> dict[str, Any]:
     """The parts as what JSON knows; what is not finite becomes null.
 
@@ -37,8 +47,8 @@ def synthetic_document(result: SyntheticResult, drift: DriftPair, effect: Synthe
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         **plain(result),
-        "summary": [*result.summary, *drift.result.summary, *(effect.summary if effect else ())],
-        "not_judged": [*result.not_judged, *drift.notes, *(effect.not_judged if effect else ())],
+        "summary": list(synthetic_summary(result, drift, effect)),
+        "not_judged": list(synthetic_not_judged(result, drift, effect)),
         "drift": document["pairs"][0],
         "effect": plain(effect) if effect else None,
         "findings": plain(synthetic_findings(result, drift, effect)),
