@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from warehouse.checks.leakage.rows import leak_columns, rows_of_placement
+from warehouse.datasets import row_bits
 from warehouse.datasets.parsing import parse_spec
 from warehouse.datasets.placement import place_rows
 from warehouse.datasets.row_checks import read_table_facts
@@ -74,3 +75,34 @@ def test_rows_of_a_placement_are_those_of_its_splits(rule: str, rows: list[Any])
 
     assert {read.splits[row["s"]]: row["n"] for row in counts} == dict(placement.row_counts)
     assert sum(placement.row_counts.values()) + sum(placement.dropped.values()) == all_rows["n"]
+
+
+def places(rule: str) -> tuple[list[Any], list[Any]]:
+    """Key and split of every row, and of about a third of them."""
+    spec, problems = parse_spec("late", {"key": "id", **RULES[rule]}, model="t", default_salt="company")
+    assert spec is not None, problems
+    table = Relation.table("t")
+    with connect(None) as connection:
+        engine = LocalEngine(connection)
+        connection.execute(ROWS)
+        placement = place_rows(engine, table, spec, read_table_facts(engine, table, spec, integer_key=False))
+        types = {column.name: column.type for column in engine.columns(table)}
+        read = rows_of_placement(table, placement, leak_columns(spec, types, exported=None))
+        every, some = (
+            connection.execute(f"select c0, s from {relation.sql} order by c0").fetchall()
+            for relation in (read.relation, read.one_in(3))
+        )
+        chosen = connection.execute("select id from t where hash(id) % 3 = 0").fetchall()
+    keys = {key for (key,) in chosen}
+    assert some == [row for row in every if row[0] in keys]
+    assert 20 < len(some) < len(every) / 2
+    return every, some
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_rows_of_tables_of_many_stretches_lie_where_those_of_one_do(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = places(rule)
+    monkeypatch.setattr(row_bits, "BLOCK_ROWS", 64)
+    monkeypatch.setattr(row_bits, "STRETCH_BLOCKS", 2)
+
+    assert places(rule) == one

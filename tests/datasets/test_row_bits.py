@@ -49,7 +49,7 @@ def test_the_rows_of_a_set_are_found_whatever_the_size_of_a_block(
 def test_blocks_grow_before_there_are_too_many() -> None:
     assert RowBlocks(first_row=0, last_row=0).count == 1
     small = RowBlocks(first_row=7, last_row=7 + row_bits.BLOCK_ROWS * row_bits.MOST_BLOCKS - 1)
-    large = RowBlocks(first_row=0, last_row=999_999_999)
+    large = RowBlocks(first_row=0, last_row=9_999_999_999)
 
     assert (small.size, small.count) == (row_bits.BLOCK_ROWS, row_bits.MOST_BLOCKS)
     assert large.size > row_bits.BLOCK_ROWS

@@ -113,11 +113,12 @@ def split_bits_sql(
     known: Known | None = None,
     *,
     kept_points: bool = False,
+    stretch: tuple[int, int] | None = None,
 ) -> Query:
     """One row per place, part of train and block: `place`, `part`, `block`, `row_count`, `bits`, `fold_bits`.
 
-    `bits` are those of a split, NULL of rows in none; `fold_bits` are the rows of train whose fold's number has each
-    bit, the lowest first.
+    Of all blocks, or of one stretch of them. `bits` are those of a split, NULL of rows in none; `fold_bits` are the
+    rows of train whose fold's number has each bit, the lowest first.
     """
     known = known or Known()
     words = ", ".join(map(literal, SPLITS))
@@ -137,6 +138,7 @@ def split_bits_sql(
                 {bits}{is_split} as bits,
                 {" ".join(folds)}
             from placed_rows
+            {f"where {facts.blocks.within_sql(stretch, 'row_number')}" if stretch else ""}
             group by place, block{", part" if spec.subsets else ""}
             """,
         ),
@@ -193,7 +195,12 @@ def place_rows(
             by_entity=not is_movable(spec),
             movable_flags=_flags(spec, known),
         )
-    engine.rows(split_bits_sql(relation, spec, facts, known, kept_points=kept_points).kept_as(_BITS))
+    stretches = facts.blocks.stretches if len(facts.blocks.stretches) > 1 else (None,)
+    _fill(
+        engine,
+        _BITS,
+        [split_bits_sql(relation, spec, facts, known, kept_points=kept_points, stretch=each) for each in stretches],
+    )
     if kept_points:
         engine.rows(Query.of(Step("drop_points", f"drop table temp.{POINTS}")))
     placement = _placement(engine, spec, facts)
@@ -271,12 +278,32 @@ def _load_bits(engine: Engine, spec: DatasetSpec, placement: Placement) -> None:
     for i in range(placement.fold_bits):
         found[f"fold_bit_{i}"] = f"bit_or(fold_bit_{i})"
     terms = ", ".join(f"{bits} as {_column(name)}" for name, bits in found.items())
-    side_by_side = Step("bits_per_block", f"select block, {terms} from temp.{_BITS} group by block order by block")
-    engine.rows(Query.of(side_by_side).kept_as(_BLOCKS))
+    _fill(
+        engine,
+        _BLOCKS,
+        [
+            Query.of(
+                Step(
+                    "bits_per_block",
+                    f"select block, {terms} from temp.{_BITS} where block between {first} and {last}"
+                    " group by block order by block",
+                )
+            )
+            for first, last in placement.blocks.stretches
+        ],
+    )
+    engine.rows(Query.of(Step("drop_bits", f"drop table temp.{_BITS}")))
     for name in found:
         placement.blocks.load(engine, _variable(name), table=_BLOCKS, bits=_column(name))
-    for table in (_BITS, _BLOCKS):
-        engine.rows(Query.of(Step("drop_bits", f"drop table temp.{table}")))
+    engine.rows(Query.of(Step("drop_blocks", f"drop table temp.{_BLOCKS}")))
+
+
+def _fill(engine: Engine, table: str, queries: Sequence[Query]) -> None:
+    """Makes a table of the session from the rows of all these queries, one after the other."""
+    first, *rest = queries
+    engine.rows(first.kept_as(table))
+    for query in rest:
+        engine.rows(Query.of(Step(query.name, f"insert into temp.{table}\n{query.text}")))
 
 
 _BITS = "split_bits"

@@ -44,6 +44,11 @@ DUPLICATES = "duplicate_rows"
 """A variable of the session: the rows whose equals are exported in their place."""
 
 
+MOST_GROUPS_ONCE = 1_000_000
+"""Groups that are hashed once each, and then looked up by their rows; more would not fit in memory."""
+_MOST_STRETCHES = 8
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """What the session holds beside the model's table."""
@@ -152,7 +157,9 @@ def asked_of_row_sql(spec: DatasetSpec) -> dict[str, str]:
 
 
 def _has_few_groups(spec: DatasetSpec, facts: TableFacts) -> bool:
-    return len(spec.groups) == 1 and facts.group_kinds * 4 <= facts.row_count
+    # They are looked for once in every stretch.
+    few_stretches = len(facts.blocks.stretches) <= _MOST_STRETCHES
+    return len(spec.groups) == 1 and few_stretches and facts.group_kinds <= min(facts.row_count // 4, MOST_GROUPS_ONCE)
 
 
 def own_point_sql(spec: DatasetSpec) -> str:

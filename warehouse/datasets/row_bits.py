@@ -14,8 +14,10 @@ from warehouse.sql import Query, Step, identifier, literal
 
 BLOCK_ROWS = 1 << 19
 """Rows of a block, a power of two: 64 KiB of bits are copied in a tenth of the time that their rows take."""
-MOST_BLOCKS = 256
+MOST_BLOCKS = 8192
 """Beyond, blocks grow, so that expressions do not."""
+STRETCH_BLOCKS = 256
+"""Blocks whose bits are made at once: 16 MiB of bits for each set of rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,18 @@ class RowBlocks:
     def count(self) -> int:
         """How many there are."""
         return (self.last_row - self.first_row) // self.size + 1
+
+    @property
+    def stretches(self) -> tuple[tuple[int, int], ...]:
+        """The first and the last block of every stretch, so that no statement holds the bits of all rows in memory."""
+        starts = range(0, self.count, STRETCH_BLOCKS)
+        return tuple((start, min(start + STRETCH_BLOCKS, self.count) - 1) for start in starts)
+
+    def within_sql(self, stretch: tuple[int, int], row: str) -> str:
+        """Whether a row lies in these blocks, as a condition by which a scan skips the others."""
+        first, last = stretch
+        start = self.first_row + first * self.size
+        return f"{row} >= {start} and {row} < {self.first_row + (last + 1) * self.size}"
 
     def block_sql(self, row: str) -> str:
         """The number of a row's block, from 0."""

@@ -12,12 +12,12 @@ from warehouse.engine.base import Engine
 from warehouse.errors import ExportError, problem_list
 from warehouse.sql import Query, Relation, Step, identifier, literal
 
-MOST_ROWS = 1_000_000_000
-"""DuckDB aggregates no longer bit strings."""
-
 _SPARSE_BITS = 64
 """An integer key is checked by bits while they are at most this many per row; beyond, by grouping."""
-_MOST_KEY_BITS = 1 << 28
+KEY_BITS = 1 << 28
+"""Bits of one scan: 32 MiB for every thread."""
+_MOST_KEY_SCANS = 32
+"""Beyond, keys are grouped: they are scattered so widely that scans would cost more."""
 
 _EXAMPLES = 5
 
@@ -91,10 +91,13 @@ def read_table_facts(engine: Engine, relation: Relation, spec: DatasetSpec, *, i
 
 
 def different_keys_sql(relation: Relation, spec: DatasetSpec, key_range: tuple[int, int]) -> Query:
-    """One row: `key_count`, how many different values an integer key within this range has."""
+    """One row: `key_count`, how many different values an integer key has within this range."""
     least, greatest = key_range
-    bits = f"bitstring_agg({identifier(spec.key[0])}, {least}, {greatest})"
-    return Query.of(Step("different_keys", f"select bit_count({bits}) as key_count from {relation.sql}"))
+    key = identifier(spec.key[0])
+    bits = f"bitstring_agg({key}, {least}, {greatest})"
+    within = f"{key} between {least} and {greatest}"
+    counted = f"select coalesce(bit_count({bits}), 0) as key_count from {relation.sql} where {within}"
+    return Query.of(Step("different_keys", counted))
 
 
 def repeated_keys_sql(relation: Relation, spec: DatasetSpec) -> Query:
@@ -149,8 +152,6 @@ def check_rows(engine: Engine, relation: Relation, spec: DatasetSpec, facts: Tab
     """
     if not facts.row_count:
         raise ExportError(f"dataset {spec.name!r}: model {spec.model!r} has no rows\n  build it with: warehouse build")
-    if facts.last_row - facts.first_row >= MOST_ROWS:
-        raise ExportError(f"dataset {spec.name!r}: tables of more than {MOST_ROWS:,} rows are not supported yet")
 
     def examples(condition: str, *, repeated: bool = False) -> str:
         rows = engine.rows(example_keys_sql(relation, spec, condition=condition, repeated=repeated))
@@ -193,10 +194,14 @@ def check_rows(engine: Engine, relation: Relation, spec: DatasetSpec, facts: Tab
 
 def _different_keys(engine: Engine, relation: Relation, spec: DatasetSpec, facts: TableFacts) -> int:
     if facts.key_range is not None:
-        width = facts.key_range[1] - facts.key_range[0]
-        if width < min(_MOST_KEY_BITS, max(1_000_000, _SPARSE_BITS * facts.row_count)):
-            (row,) = engine.rows(different_keys_sql(relation, spec, facts.key_range))
-            return int(row["key_count"])
+        least, greatest = facts.key_range
+        if greatest - least < min(KEY_BITS * _MOST_KEY_SCANS, max(1_000_000, _SPARSE_BITS * facts.row_count)):
+            key_count = 0
+            for first in range(least, greatest + 1, KEY_BITS):
+                last = min(first + KEY_BITS - 1, greatest)
+                (row,) = engine.rows(different_keys_sql(relation, spec, (first, last)))
+                key_count += int(row["key_count"])
+            return key_count
     (row,) = engine.rows(repeated_keys_sql(relation, spec))
     return facts.row_count - int(row["row_count"]) + int(row["key_count"])
 
