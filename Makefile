@@ -10,7 +10,7 @@ PYTEST := python -m pytest -n auto --dist loadscope
 # The newest DuckDB that the package admits; .venv has the oldest.
 NEXT_DUCKDB := 2.0.0
 
-.PHONY: help quickstart tour install lint check test torch compatibility bench bench-crowd bench-faults clean
+.PHONY: help quickstart tour install lint check test torch compatibility bench bench-scale bench-crowd bench-faults clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -66,6 +66,12 @@ bench: .venv/dev .venv-peers/bench .venv-deepchecks/bench .venv-nannyml/bench ##
 SECONDS ?= 600
 KILLS ?= 200
 SEED ?= 1
+
+# Sizes can be said: make bench-scale ROWS="10000000 100000000 1000000000"
+ROWS ?= 10000000 100000000
+
+bench-scale: .venv/dev ## Export and compare 10 and 100 million narrow rows: time, memory and disk as rows grow
+	$(BIN)/python benchmarks/scale.py --rows $(ROWS)
 
 bench-crowd: .venv/dev ## Let 8 readers, 2 exporters and a builder work at once for 10 minutes
 	$(BIN)/python benchmarks/crowd.py --seconds $(SECONDS)

@@ -18,7 +18,8 @@ process = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
 _, status = os.waitpid(process, 0)
 seconds = time.perf_counter() - started
 with open(sys.argv[1], "w") as report:
-    report.write(f"{seconds} {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024}")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    report.write(f"{seconds} {used.ru_maxrss / 1024} {used.ru_utime + used.ru_stime}")
 code = os.waitstatus_to_exitcode(status)
 sys.exit(code if code >= 0 else 128 - code)
 """
@@ -34,6 +35,8 @@ class Measurement:
     peak_mb: float
     """Largest resident set, MiB."""
     output: str
+    cpu_seconds: float = 0.0
+    """Of all cores together, imports included: what a busy machine makes no longer."""
 
 
 def run_process(*command: str, repeat: int = 1) -> Measurement:
@@ -46,12 +49,12 @@ def run_process(*command: str, repeat: int = 1) -> Measurement:
             process = subprocess.run(launcher, stdout=subprocess.PIPE, text=True)
             if process.returncode:
                 raise SystemExit(f"{' '.join(words)} exited with {process.returncode}\n{process.stdout}")
-            seconds, peak_mb = map(float, report.read().split())
+            seconds, peak_mb, cpu_seconds = map(float, report.read().split())
         output = process.stdout
         for line in output.splitlines():
             if line.startswith("seconds="):
                 seconds = float(line.removeprefix("seconds="))
-        measured = Measurement(seconds=seconds, peak_mb=peak_mb, output=output)
+        measured = Measurement(seconds=seconds, peak_mb=peak_mb, output=output, cpu_seconds=cpu_seconds)
         if best is None or measured.seconds < best.seconds:
             best = measured
     assert best is not None

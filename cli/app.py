@@ -26,6 +26,7 @@ from .commands import (
     dev,
     diagnose,
     docs,
+    doctor,
     drift,
     leakage,
     loads,
@@ -87,6 +88,7 @@ def set_up(
 
 app.command("init", rich_help_panel=PROJECT)(projects.init)
 app.command("status", rich_help_panel=PROJECT)(projects.status)
+app.command("doctor", rich_help_panel=PROJECT)(doctor.doctor)
 app.command("sources", rich_help_panel=BUILDS)(sources.sources)
 app.command("load", rich_help_panel=BUILDS)(loads.load)
 app.command("build", rich_help_panel=BUILDS, cls=builds.WaitingCommand)(builds.build)

@@ -84,6 +84,9 @@ ARROWS: dict[str, set[str]] = {
         *("loads", "builds", "build_sharing", "site", "notices", "stages", "scrubbing", "logs", "lineage"),
         *("build_inputs", "dbt_code", "runs"),
     },
+    "capacity": {
+        *("errors", "sql", "project", "published", "storage", "engine", "records", "datasets", "exports", "reports"),
+    },
     "builds": {
         *("errors", "findings", "sql", "project", "published", "storage", "records", "queues", "logs", "lineage"),
         *("dbt_manifest", "dbt_results", "dbt_runner", "dbt_tests", "build_inputs", "sources", "retention"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -52,6 +53,7 @@ from warehouse.exports.outcome import Export, Outcome
 from warehouse.exports.placing import place
 from warehouse.exports.sizes import estimated_bytes
 from warehouse.exports.telling import told
+from warehouse.exports.timing import keep_time
 from warehouse.exports.unchanged import has_same_words, is_known
 from warehouse.findings import is_critical
 from warehouse.project import Project
@@ -60,11 +62,16 @@ from warehouse.reports.leakage_json import leakage_json
 from warehouse.sql import Query, Relation, Step
 
 MEMORY_MB = 350
-"""DuckDB's memory limit; with Python and the Parquet writers' own buffers, a process stays below 700 MB for any number
-of rows."""
+"""DuckDB's memory limit; with Python and the Parquet writers' own buffers, a process stays below 700 MB for a hundred
+million rows."""
 
 MEMORY_MB_PER_COLUMN = 4
 """For wide tables: every thread pins blocks and fills a buffer of each column."""
+
+
+def export_memory_mb(*, column_count: int) -> int:
+    """DuckDB's memory limit for an export of so many columns; the bits of every row's split lie beside it."""
+    return max(MEMORY_MB, MEMORY_MB_PER_COLUMN * column_count)
 
 
 def export_dataset(
@@ -104,6 +111,7 @@ def export_dataset(
         StorageError: the disk is full or cannot be written.
         StoreError: the project's object store cannot be reached, or another machine was first; nothing was written.
     """
+    started = time.monotonic()
     files = find_build(project, build)
     record = records.read_record(project, files.id)
     if record is not None and record.status is not records.Status.PASSED:
@@ -144,6 +152,8 @@ def export_dataset(
             dry_run=dry_run,
             allow_split_changes=allow_split_changes,
         )
+        if result.outcome is Outcome.WRITTEN:
+            keep_time(folder, result.manifest, started_at=now, seconds=time.monotonic() - started)
         if result.outcome is Outcome.UNCHANGED and result.path is not None and not dry_run:
             commit_version(project, Version(path=result.path, manifest=result.manifest), now=now)
         if done is not None:
@@ -195,8 +205,8 @@ def _export(
     assert model is not None
     relation = Relation.table("warehouse", model.schema, model.alias)
     types = _table_types(engine, relation, model, task)
-    memory_mb = max(MEMORY_MB, MEMORY_MB_PER_COLUMN * len(types))
-    engine.rows(Query.of(Step("allow_memory", f"set memory_limit = '{memory_mb}MB'")))
+    limit = export_memory_mb(column_count=len(types))
+    engine.rows(Query.of(Step("allow_memory", f"set memory_limit = '{limit}MB'")))
     # Aside, earlier versions are links to where they are.
     linked = [path.resolve() for path in task.project.datasets_path.glob("*/*") if path.is_symlink()]
     storage.confine(engine.connection, folders=[task.project.datasets_path, task.project.temporary_path, *linked])
