@@ -57,6 +57,12 @@ class SparkEngine:
 
         return [np.require(column.to_numpy(), np.float64, ["W", "O"]) for column in self._table(query).columns]
 
+    def arrays(self, query: Query) -> list[npt.NDArray[Any]]:
+        """The result's columns, without nulls, each as an array of its own type."""
+        import numpy as np
+
+        return [np.asarray(column.to_numpy()) for column in self._table(query).columns]
+
     def batches(self, query: Query, *, row_count: int) -> pyarrow.RecordBatchReader:
         """The rows of the result in their order, in record batches of at most `row_count` rows, read when asked."""
         reader = import_extra("pyarrow", extra="spark").RecordBatchReader

@@ -55,11 +55,12 @@ class ClusterSums:
         self._clusters: list[npt.NDArray[np.uint64]] = []
         self._sums: list[list[npt.NDArray[np.float64]]] = []
 
-    def add(self, clusters: npt.NDArray[np.uint64], columns: Sequence[npt.NDArray[Any]]) -> None:
+    def add(self, clusters: npt.NDArray[Any], columns: Sequence[npt.NDArray[Any]]) -> None:
         """Rows: what cluster each is of, and the same columns every time."""
         import numpy as np
 
-        names, places = places_of_values(clusters)
+        # Engines whose hashes are signed have the same bits.
+        names, places = places_of_values(clusters.view(np.uint64))
         count = len(names)
         sums: list[npt.NDArray[np.float64]] = [np.bincount(places, minlength=count).astype(np.float64)]
         for column in columns:
