@@ -34,7 +34,7 @@ readings as (
         ('a', timestamp '2025-01-11 00:00', 30), (null, timestamp '2025-01-01 00:00', 40)
     ) as t(shop, seen_at, degrees)
 )
-select id, before_degrees, before_seen_at from {{{{ as_of_join(
+select id, before_degrees, before_seen_at from {{{{ {join}(
     left='events', right='readings', left_at='happened_at', right_at='seen_at', keys=['shop'],
     columns=['degrees', 'seen_at'], prefix='before_'{more}
 ) }}}}
@@ -49,10 +49,17 @@ CASES: dict[str, tuple[str, dict[int, int | None]]] = {
 }
 
 
+DEFAULTS = ("strictly_before=false", "at_most=none")
+
+
 def test_each_row_gets_the_latest_row_that_was_known(project: Project) -> None:
     shutil.copytree(MACROS, project.root / "macros", dirs_exist_ok=True)
     for name, (more, _) in CASES.items():
-        (project.root / "models" / f"{name}.sql").write_text(MODEL.format(more=more))
+        (project.root / "models" / f"{name}.sql").write_text(MODEL.format(join="as_of_join", more=more))
+        # What other databases do, which DuckDB can do too.
+        given = "".join(f", {option}" for option in DEFAULTS if option.partition("=")[0] not in more) + more
+        path = project.root / "models" / f"{name}_elsewhere.sql"
+        path.write_text(MODEL.format(join="default__as_of_join", more=given))
 
     assert build_warehouse(project, now=NOW).published
 
@@ -60,16 +67,17 @@ def test_each_row_gets_the_latest_row_that_was_known(project: Project) -> None:
     try:
         found = {
             name: dict(connection.execute(f'select id, before_degrees from "{name}" order by id').fetchall())
-            for name in CASES
+            for name in (*CASES, *(f"{name}_elsewhere" for name in CASES))
         }
     finally:
         connection.close()
-    assert found == {name: expected for name, (_, expected) in CASES.items()}
+    for name, (_, expected) in CASES.items():
+        assert found[name] == found[f"{name}_elsewhere"] == expected, name
 
 
 def test_a_list_that_is_no_list_is_refused(project: Project) -> None:
     shutil.copytree(MACROS, project.root / "macros", dirs_exist_ok=True)
-    (project.root / "models" / "joined.sql").write_text(MODEL.format(more="").replace("['shop']", "'shop'"))
+    (project.root / "models" / "joined.sql").write_text(MODEL.format(join="as_of_join", more="").replace("['shop']", "'shop'"))
 
     with pytest.raises(BuildError, match="keys and columns are lists"):
         build_warehouse(project, now=NOW)

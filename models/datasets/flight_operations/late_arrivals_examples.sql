@@ -22,7 +22,7 @@ weather_hours as (
     select
         *,
         airport_code as origin,
-        hour_starts_at + interval 1 hour as weather_known_at,
+        hour_starts_at + interval '1' hour as weather_known_at
     from {{ ref('fct_weather_hours') }}
 
 ),
@@ -32,7 +32,7 @@ labelled_flights as (
 
     select
         *,
-        {{ utc_to_local('scheduled_departure_at', "'America/New_York'") }} as scheduled_departure_local_at,
+        {{ utc_to_local('scheduled_departure_at', "'America/New_York'") }} as scheduled_departure_local_at
     from flights
     where flight_outcome = 'arrived'
 
@@ -43,13 +43,13 @@ labelled_flights_with_previous as (
 
     select
         labelled_flights.*,
-        date_diff('minute', previous_flights.departed_at, labelled_flights.departed_at)
+        {{ minutes_between('previous_flights.departed_at', 'labelled_flights.departed_at') }}
             as minutes_since_previous_departure,
         previous_flights.departure_delay_minutes as previous_departure_delay_minutes,
         case
             when previous_flights.arrived_at <= labelled_flights.departed_at
                 then previous_flights.arrival_delay_minutes
-        end as previous_arrival_delay_minutes,
+        end as previous_arrival_delay_minutes
     from labelled_flights
     left join flights as previous_flights
         on labelled_flights.previous_flight_id = previous_flights.flight_id
@@ -95,9 +95,9 @@ select
     examples.arrival_delay_minutes > 15 as is_late,
     examples.has_known_plane,
     examples.weather_hour_id is not null as has_weather,
-    isodow(examples.scheduled_departure_local_at)::integer as scheduled_day_of_week,
+    {{ iso_day_of_week('examples.scheduled_departure_local_at') }} as scheduled_day_of_week,
     hour(examples.scheduled_departure_local_at)::integer as scheduled_departure_hour,
-    date_diff('minute', examples.scheduled_departure_at, examples.scheduled_arrival_at)::integer
+    {{ minutes_between('examples.scheduled_departure_at', 'examples.scheduled_arrival_at') }}::integer
         as scheduled_elapsed_minutes,
     examples.distance_miles,
     examples.departure_delay_minutes,
@@ -121,7 +121,7 @@ select
     examples.arrival_delay_minutes,
     examples.scheduled_on,
     examples.weather_known_at,
-    examples.departed_at,
+    examples.departed_at
 from examples_with_weather as examples
 left join recent_departures
     on examples.flight_id = recent_departures.flight_id

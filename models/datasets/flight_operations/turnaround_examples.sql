@@ -26,8 +26,8 @@ turnarounds as (
         previous_flights.arrival_delay_minutes as previous_arrival_delay_minutes,
         previous_flights.air_time_minutes as previous_air_time_minutes,
         previous_flights.arrived_at as previous_arrived_at,
-        date_diff('minute', previous_flights.arrived_at, flights.scheduled_departure_at) as minutes_until_departure,
-        {{ utc_to_local('flights.scheduled_departure_at', "'America/New_York'") }} as scheduled_departure_local_at,
+        {{ minutes_between('previous_flights.arrived_at', 'flights.scheduled_departure_at') }} as minutes_until_departure,
+        {{ utc_to_local('flights.scheduled_departure_at', "'America/New_York'") }} as scheduled_departure_local_at
     from flights
     inner join flights as previous_flights
         on flights.previous_flight_id = previous_flights.flight_id
@@ -59,7 +59,7 @@ select
     turnarounds.has_known_plane,
     weather_hours.weather_hour_id is not null as has_weather,
     turnarounds.departure_delay_minutes,
-    isodow(turnarounds.scheduled_departure_local_at)::integer as scheduled_day_of_week,
+    {{ iso_day_of_week('turnarounds.scheduled_departure_local_at') }} as scheduled_day_of_week,
     hour(turnarounds.scheduled_departure_local_at)::integer as scheduled_departure_hour,
     turnarounds.minutes_until_departure::integer as minutes_until_departure,
     (turnarounds.minutes_until_departure - turnarounds.previous_air_time_minutes)::integer as spare_minutes,
@@ -76,13 +76,13 @@ select
     weather_hours.visibility_miles,
     turnarounds.previous_arrived_at,
     turnarounds.scheduled_departure_at,
-    turnarounds.departed_at,
+    turnarounds.departed_at
 from predictable_turnarounds as turnarounds
 left join planes
     on turnarounds.tail_number = planes.tail_number
 -- A reading may be as late as the end of its hour, so the last one known is that of the hour before the plane arrived.
 left join weather_hours
     on turnarounds.origin = weather_hours.airport_code
-    and date_trunc('hour', turnarounds.previous_arrived_at) - interval 1 hour = weather_hours.hour_starts_at
+    and date_trunc('hour', turnarounds.previous_arrived_at) - interval '1' hour = weather_hours.hour_starts_at
 -- An export keeps the table's order, so the same data always make the same files.
 order by turnarounds.previous_arrived_at, turnarounds.flight_id

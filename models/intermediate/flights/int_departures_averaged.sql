@@ -17,10 +17,10 @@ select
     flight_id,
     count(*) over hour_before as departures_last_hour_count,
     avg(departure_delay_minutes) over hour_before as mean_departure_delay_last_hour_minutes,
-    departed_at,
+    departed_at
 from departed_flights
 window hour_before as (
     partition by origin
     order by departed_at
-    range between interval 60 minutes preceding and interval 1 minute preceding
+    range between interval '60' minute preceding and interval '1' minute preceding
 )

@@ -20,5 +20,5 @@ select
         order by departed_at, flight_id
     ) as previous_flight_id,
     tail_number,
-    departed_at,
+    departed_at
 from departed_flights

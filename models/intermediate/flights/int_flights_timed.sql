@@ -14,7 +14,7 @@ flights_with_zone as (
 
     select
         flights.*,
-        airports.time_zone as destination_time_zone,
+        airports.time_zone as destination_time_zone
     from flights
     left join airports
         on flights.destination = airports.airport_code
@@ -27,7 +27,7 @@ flights_with_clock as (
 
     select
         *,
-        {{ clock_to_minutes('departure_clock') }} - departure_delay_minutes as scheduled_clock_minutes,
+        {{ clock_to_minutes('departure_clock') }} - departure_delay_minutes as scheduled_clock_minutes
     from flights_with_zone
 
 ),
@@ -37,9 +37,9 @@ flights_with_schedule as (
     select
         *,
         {{ local_to_utc(
-            "scheduled_on + to_minutes((scheduled_clock_minutes % 1440 + 1440) % 1440)",
+            "scheduled_on::timestamp + interval '1' minute * ((scheduled_clock_minutes % 1440 + 1440) % 1440)",
             "'America/New_York'"
-        ) }} as scheduled_departure_at,
+        ) }} as scheduled_departure_at
     from flights_with_clock
 
 ),
@@ -49,8 +49,17 @@ flights_with_departure as (
 
     select
         *,
-        scheduled_departure_at + to_minutes(departure_delay_minutes) as departed_at,
+        scheduled_departure_at + interval '1' minute * departure_delay_minutes as departed_at
     from flights_with_schedule
+
+),
+
+flights_with_local_departure as (
+
+    select
+        *,
+        {{ utc_to_local('departed_at', 'destination_time_zone') }} as departed_at_destination_time
+    from flights_with_departure
 
 ),
 
@@ -59,12 +68,12 @@ flights_with_arrival_clock as (
 
     select
         *,
-        {{ utc_to_local('departed_at', 'destination_time_zone') }} as departed_at_destination_time,
         case
             when arrival_delay_minutes is not null
-                then date_trunc('day', departed_at_destination_time) + to_minutes({{ clock_to_minutes('arrival_clock') }})
-        end as arrived_on_same_day_at,
-    from flights_with_departure
+                then date_trunc('day', departed_at_destination_time)
+                    + interval '1' minute * {{ clock_to_minutes('arrival_clock') }}
+        end as arrived_on_same_day_at
+    from flights_with_local_departure
 
 ),
 
@@ -75,11 +84,11 @@ flights_with_arrival as (
         *,
         {{ local_to_utc(
             "case
-                when arrived_on_same_day_at < departed_at_destination_time then arrived_on_same_day_at + interval 1 day
+                when arrived_on_same_day_at < departed_at_destination_time then arrived_on_same_day_at + interval '1' day
                 else arrived_on_same_day_at
             end",
             "destination_time_zone"
-        ) }} as arrived_at,
+        ) }} as arrived_at
     from flights_with_arrival_clock
 
 )
@@ -104,6 +113,6 @@ select
     scheduled_on,
     scheduled_departure_at,
     departed_at,
-    arrived_at - to_minutes(arrival_delay_minutes) as scheduled_arrival_at,
-    arrived_at,
+    arrived_at - interval '1' minute * arrival_delay_minutes as scheduled_arrival_at,
+    arrived_at
 from flights_with_arrival

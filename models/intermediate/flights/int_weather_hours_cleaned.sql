@@ -10,7 +10,7 @@ weather_hours_with_flags as (
     select
         *,
         coalesce(wind_speed_miles_per_hour > 200, false) as is_wind_speed_implausible,
-        count(*) over (partition by airport_code, local_hour_starts_at) > 1 as is_repeated_local_hour,
+        count(*) over (partition by airport_code, local_hour_starts_at) > 1 as is_repeated_local_hour
     from weather_hours
 
 )
@@ -30,5 +30,5 @@ select
     pressure_millibars,
     visibility_miles,
     local_hour_starts_at,
-    hour_starts_at,
+    hour_starts_at
 from weather_hours_with_flags

@@ -6,5 +6,5 @@ with airlines as (
 
 select
     carrier,
-    airline_name,
+    airline_name
 from airlines

@@ -34,7 +34,7 @@ select
     airports.time_zone,
     airports.latitude_degrees,
     airports.longitude_degrees,
-    airports.altitude_feet,
+    airports.altitude_feet
 from airport_codes
 left join airports
     on airport_codes.airport_code = airports.airport_code

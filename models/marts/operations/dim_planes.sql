@@ -28,7 +28,7 @@ select
     planes.engine_count,
     planes.seat_count,
     planes.cruise_speed_miles_per_hour,
-    planes.built_in_year,
+    planes.built_in_year
 from tail_numbers
 left join planes
     on tail_numbers.tail_number = planes.tail_number

@@ -48,7 +48,7 @@ select
     flights.scheduled_departure_at,
     flights.departed_at,
     flights.scheduled_arrival_at,
-    flights.arrived_at,
+    flights.arrived_at
 from flights
 left join links
     on flights.flight_id = links.flight_id

@@ -19,5 +19,5 @@ select
     pressure_millibars,
     visibility_miles,
     local_hour_starts_at,
-    hour_starts_at,
+    hour_starts_at
 from weather_hours

@@ -8,7 +8,7 @@ renamed as (
 
     select
         carrier,
-        name as airline_name,
+        name as airline_name
     from source
 
 )

@@ -12,7 +12,7 @@ renamed as (
         tzone as time_zone,
         lat::double as latitude_degrees,
         lon::double as longitude_degrees,
-        alt::integer as altitude_feet,
+        alt::integer as altitude_feet
     from source
 
 )

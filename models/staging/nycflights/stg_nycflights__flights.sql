@@ -8,7 +8,7 @@ with source as (
 renamed as (
 
     select
-        concat_ws('-', make_date(year, month, day), carrier, flight, origin) as flight_id,
+        concat_ws('-', make_date(year, month, day)::string, carrier, flight::string, origin) as flight_id,
         carrier,
         flight::integer as flight_number,
         tailnum as tail_number,
@@ -20,7 +20,7 @@ renamed as (
         arr_delay::integer as arrival_delay_minutes,
         air_time::integer as air_time_minutes,
         distance::integer as distance_miles,
-        make_date(year, month, day) as scheduled_on,
+        make_date(year, month, day) as scheduled_on
     from source
 
 )

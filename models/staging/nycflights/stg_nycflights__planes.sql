@@ -15,7 +15,7 @@ renamed as (
         engines::integer as engine_count,
         seats::integer as seat_count,
         speed::integer as cruise_speed_miles_per_hour,
-        year::integer as built_in_year,
+        year::integer as built_in_year
     from source
 
 )

@@ -8,7 +8,7 @@ with source as (
 renamed as (
 
     select
-        concat_ws('-', origin, strftime(time_hour::timestamp, '%Y-%m-%dT%HZ')) as weather_hour_id,
+        concat_ws('-', origin, replace(left(time_hour::timestamp::string, 13), ' ', 'T') || 'Z') as weather_hour_id,
         origin as airport_code,
         temp::double as temperature_fahrenheit,
         dewp::double as dew_point_fahrenheit,
@@ -19,8 +19,8 @@ renamed as (
         precip::double as precipitation_inches,
         pressure::double as pressure_millibars,
         visib::double as visibility_miles,
-        make_timestamp(year::bigint, month::bigint, day::bigint, hour::bigint, 0, 0) as local_hour_starts_at,
-        time_hour::timestamp as hour_starts_at,
+        make_timestamp(year::integer, month::integer, day::integer, hour::integer, 0, 0) as local_hour_starts_at,
+        time_hour::timestamp as hour_starts_at
     from source
 
 )
