@@ -47,7 +47,7 @@ ARROWS: dict[str, set[str]] = {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
         *("statistics", "datasets", "checks", "reports", "object_store", "lineage", "runs"),
     },
-    "retention": {"errors", "findings", "project", "published", "storage", "records", "datasets"},
+    "retention": {"errors", "findings", "project", "published", "storage", "engine", "records", "datasets"},
     "checks": {"errors", "findings", "sql", "engine", "statistics", "datasets"},
     "catalog_facts": {"findings"},
     "reports": {"errors", "findings", "stages", "statistics", "datasets", "checks", "catalog_facts"},
@@ -90,7 +90,7 @@ ARROWS: dict[str, set[str]] = {
     "builds": {
         *("errors", "findings", "sql", "project", "published", "storage", "records", "queues", "logs", "lineage"),
         *("dbt_manifest", "dbt_results", "dbt_runner", "dbt_tests", "build_inputs", "sources", "retention"),
-        *("validation", "runs"),
+        *("validation", "engine", "runs"),
     },
 }
 OWNERS = {

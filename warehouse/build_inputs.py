@@ -21,7 +21,7 @@ FOLDERS = ("models", "macros", "seeds", "snapshots", "analyses", "functions", "d
 """Where dbt looks, and our suites; the project may name more."""
 _ENV_VAR = re.compile(rb"""env_var\(\s*(?:(['"])([^'"]*)\1\s*[,)])?""")
 _FOR_SECRETS = ("profiles.yml", "packages.yml", "dependencies.yml")
-_OWN = ("WAREHOUSE_BUILD_PATH", "WAREHOUSE_EXTENSIONS", "WAREHOUSE_RAW", "WAREHOUSE_ROOT")
+_OWN = ("WAREHOUSE_BUILD_PATH", "WAREHOUSE_EXTENSIONS", "WAREHOUSE_RAW", "WAREHOUSE_ROOT", "WAREHOUSE_SPARK_SCHEMA")
 """What every build sets itself."""
 
 
@@ -45,6 +45,8 @@ def read_inputs(project: Project, environment: Mapping[str, str] = os.environ) -
             variables.add((found[2] or b"").decode(errors="replace"))
             is_certain = is_certain and found[2] is not None
     digest.update(project.settings.dbt_target.encode())
+    if project.settings.engine != "duckdb":
+        digest.update(project.settings.engine.encode())
     return {
         "files_sha256": None if folders is None else digest.hexdigest(),
         # A variable whose name is put together cannot be looked up, so nothing can be said of its value.

@@ -62,6 +62,8 @@ class Place:
     """Folder of the manifest that `state:` selectors compare with, and whose tables stand in for what is not built."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Further variables for profiles.yml."""
+    target: str | None = None
+    """The target of profiles.yml; None for the one that the settings name."""
 
 
 def build_place(project: Project) -> Place:
@@ -267,7 +269,7 @@ def _invoke(
 def _arguments(project: Project, place: Place, *, log_path: Path) -> list[str]:
     return [
         *("--project-dir", str(project.root), "--profiles-dir", str(place.profiles_path)),
-        *("--target", project.settings.dbt_target),
+        *("--target", place.target or project.settings.dbt_target),
         *("--target-path", str(place.target_path)),
         *("--log-path", str(log_path), "--log-level", "none", "--no-use-colors", "--no-send-anonymous-usage-stats"),
     ]

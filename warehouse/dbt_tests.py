@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from warehouse import storage
 from warehouse.dbt_results import NodeResult
@@ -24,12 +25,7 @@ def findings_of_tests(
 
     `attached` are further DuckDB files that the tests read, by the catalog's name.
     """
-    failed = [
-        result
-        for result in results
-        if result.resource_type in ("test", "unit_test") and result.status in ("warn", "fail")
-    ]
-    if not failed:
+    if not _failed(results):
         return ()
     settings = project.settings
     connection = storage.connect(database_path, memory_limit=settings.memory_limit, threads=settings.threads)
@@ -37,9 +33,24 @@ def findings_of_tests(
         for name, path in (attached or {}).items():
             storage.attach_read_only(connection, path, name=name)
         engine = LocalEngine(connection)
-        return tuple(_finding(project, result, _examples(project, result, engine)) for result in failed)
+        return findings_of_tests_by(project, results, lambda sql: engine.rows(Query.of(Step("failing_row", sql))))
     finally:
         connection.close()
+
+
+def findings_of_tests_by(
+    project: Project, results: Sequence[NodeResult], read_rows: Callable[[str], Sequence[Mapping[str, Any]]]
+) -> tuple[Finding, ...]:
+    """The same on any engine: `read_rows` gives the rows of a statement that dbt compiled, or raises a `QueryError`."""
+    return tuple(_finding(project, result, _examples(project, result, read_rows)) for result in _failed(results))
+
+
+def _failed(results: Sequence[NodeResult]) -> list[NodeResult]:
+    return [
+        result
+        for result in results
+        if result.resource_type in ("test", "unit_test") and result.status in ("warn", "fail")
+    ]
 
 
 def _finding(project: Project, result: NodeResult, examples: Sequence[str]) -> Finding:
@@ -59,14 +70,16 @@ def _finding(project: Project, result: NodeResult, examples: Sequence[str]) -> F
     )
 
 
-def _examples(project: Project, result: NodeResult, engine: LocalEngine) -> list[str]:
+def _examples(
+    project: Project, result: NodeResult, read_rows: Callable[[str], Sequence[Mapping[str, Any]]]
+) -> list[str]:
     """The first rows that the test returned; none for a unit test, whose message shows the difference itself."""
     if result.resource_type != "test" or not result.compiled_path:
         return []
     try:
         test_sql = (project.root / result.compiled_path).read_text(encoding="utf-8")
         # NOTE: no `order by`: which rows are shown does not matter, and sorting a large table would.
-        rows = engine.rows(Query.of(Step("failing_row", f"select * from ({test_sql}\n) limit {EXAMPLE_COUNT}")))
+        rows = read_rows(f"select * from ({test_sql}\n) limit {EXAMPLE_COUNT}")
     except (OSError, QueryError):
         return []  # a store_failures test, say: the count alone must do
     return [", ".join(f"{name} = {str(value)[:_CELL_LENGTH]!r}" for name, value in row.items()) for row in rows]

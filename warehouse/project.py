@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -83,6 +83,21 @@ class Project:
             f"no warehouse project here: neither {origin} nor a folder above it has a dbt_project.yml\n"
             "  change into a project, name one with --project FOLDER, or create one with: warehouse init FOLDER"
         )
+
+    def on_engine(self, engine: str) -> Project:
+        """The same project with another engine than its settings name.
+
+        Raises:
+            ProjectError: there is no such engine, or it is Spark and no cluster is set.
+        """
+        known = _WORDS["engine"]
+        if engine not in known:
+            raise ProjectError(f"there is no engine {engine!r}; {suggestion(engine, known)}")
+        if engine == "spark" and not self.settings.spark_remote:
+            raise ProjectError(
+                'no Spark cluster is set: add spark_remote = "sc://host:15002" to [tool.warehouse], or set SPARK_REMOTE'
+            )
+        return replace(self, settings=replace(self.settings, engine=engine))
 
     @property
     def state_path(self) -> Path:

@@ -6,7 +6,8 @@ import getpass
 import json
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ CATALOG = "warehouse"
 DEV_CATALOG = "dev"
 """The same for the file of a dev build."""
 _DEV_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+WORKS_ON_SPARK = "what works on Spark: warehouse build, builds, validate, publish, rollback, gc and status"
 BUILD_ID = re.compile(r"\d{8}T\d{6}Z(-\d+)?")
 
 
@@ -33,14 +35,101 @@ class BuildFiles:
     path: Path
 
     @property
+    def is_on_spark(self) -> bool:
+        """Whether its tables lie, or will lie, on a Spark cluster."""
+        return self.spark_path.is_file() or self.spark_draft_path.is_file()
+
+    @property
     def database_path(self) -> Path:
-        """The DuckDB file. Its stem is the catalog's name, which dbt writes into views, so it never changes."""
+        """The DuckDB file. Its stem is the catalog's name, which dbt writes into views, so it never changes.
+
+        Raises:
+            ProjectError: the build has none, since it lies on Spark.
+        """
+        self.check_in_duckdb()
         return self.path / "warehouse.duckdb"
+
+    def check_in_duckdb(self) -> None:
+        """Refuses a build that lies on Spark.
+
+        Raises:
+            ProjectError: it does; the message says what works there.
+        """
+        if self.is_on_spark:
+            raise ProjectError(
+                f"build {self.id} lies on Spark, and this reads builds in DuckDB alone\n"
+                f"  {WORKS_ON_SPARK}; for all else, build the same models in DuckDB: warehouse build --target duckdb"
+            )
+
+    @property
+    def spark_path(self) -> Path:
+        """Where the tables lie on Spark; the last file that a build there writes."""
+        return self.path / "spark.json"
+
+    @property
+    def spark_draft_path(self) -> Path:
+        """The same while the build is being made: whoever clears up after it has to know."""
+        return self.path / "spark.building.json"
+
+    @property
+    def content_path(self) -> Path:
+        """The one file that a finished build has, on either engine; readers hold it open."""
+        return self.spark_path if self.is_on_spark else self.database_path
 
     @property
     def dbt_manifest_path(self) -> Path:
         """What dbt parsed and compiled for this build."""
         return self.path / "dbt" / "manifest.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SparkPlace:
+    """Where the tables of a build lie on a Spark cluster."""
+
+    remote: str
+    """The cluster's address, without what may be secret."""
+    catalog: str
+    schemas: Mapping[str, str]
+    """Schemas on the cluster by what they are called in every build: `main` is `b20261128t101500z_main`."""
+
+
+def spark_prefix(build_id: str) -> str:
+    """What the names of all schemas of this build begin with, before an underscore."""
+    return "b" + build_id.lower().replace("-", "_")
+
+
+def write_spark_place(path: Path, place: SparkPlace) -> None:
+    """Writes the file, whole or not at all.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    storage.write_json(path, {"format": 1, **asdict(place)})
+
+
+def read_spark_place(files: BuildFiles) -> SparkPlace:
+    """Where the tables of this build lie on Spark, finished or not.
+
+    Raises:
+        StorageError: its file cannot be read, or names schemas that are none of this build.
+    """
+    path = files.spark_path if files.spark_path.is_file() else files.spark_draft_path
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if document["format"] != 1:
+            raise ValueError(f"its format is {document['format']}, and 1 is known")
+        place = SparkPlace(
+            remote=str(document["remote"]),
+            catalog=str(document["catalog"]),
+            schemas={str(name): str(schema) for name, schema in document["schemas"].items()},
+        )
+        for name, schema in place.schemas.items():
+            # Schemas are dropped by these names, so that no other may stand here.
+            if schema != f"{spark_prefix(files.id)}_{name}":
+                raise ValueError(f"{schema!r} is no schema of this build")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StorageError(f"{path} does not say where build {files.id} lies on Spark: {error}") from error
+    return place
 
 
 def published_id(project: Project) -> str | None:

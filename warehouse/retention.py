@@ -20,10 +20,12 @@ from warehouse.datasets.removal import (
 )
 from warehouse.datasets.tags import dataset_lock
 from warehouse.datasets.versions import dataset_names, read_version, standing_numbers
-from warehouse.errors import LockedError, VersionError
+from warehouse.engine.spark_schemas import drop_schemas
+from warehouse.engine.spark_session import connect_spark, shown_remote
+from warehouse.errors import LockedError, VersionError, WarehouseError
 from warehouse.findings import Finding, Severity
 from warehouse.project import Project
-from warehouse.published import BuildFiles, build_ids, published_id
+from warehouse.published import BuildFiles, build_ids, published_id, read_spark_place
 from warehouse.records import Status
 
 KEPT_LOGS = 50
@@ -82,7 +84,7 @@ def unneeded_builds(project: Project, *, without: Collection[tuple[str, str]] = 
     keep = {*passed[-count:], *pulled[-count:], *others[-1:], *needed, published_id(project)}
     for build_id in ids:
         files = BuildFiles(id=build_id, path=project.builds_path / build_id)
-        if build_id not in keep and not storage.has_reader(files.database_path):
+        if build_id not in keep and not storage.has_reader(files.content_path):
             yield build_id
 
 
@@ -209,10 +211,29 @@ def _delete(project: Project, build_id: str) -> bool:
     with storage.storage_errors(f"remove {path}"):
         trash = path.with_name(f".trash-{build_id}")
         path.rename(trash)
-        if storage.has_reader(BuildFiles(id=build_id, path=trash).database_path):
+        files = BuildFiles(id=build_id, path=trash)
+        if storage.has_reader(files.content_path) or not _dropped(project, files):
             trash.rename(path)
             return False
         shutil.rmtree(trash)
+    return True
+
+
+def _dropped(project: Project, files: BuildFiles) -> bool:
+    """Whether nothing of this build is left on Spark. Where nobody answers, it is tried again the next time."""
+    if not files.is_on_spark:
+        return True
+    try:
+        place = read_spark_place(files)
+        if place.remote != shown_remote(project.settings.spark_remote):
+            return False  # another cluster's, which cannot be reached from here
+        session = connect_spark(project)
+        try:
+            drop_schemas(session, place.schemas.values())
+        finally:
+            session.stop()
+    except WarehouseError:
+        return False
     return True
 
 
@@ -221,6 +242,8 @@ def _deleting(project: Project) -> Iterator[None]:
     """Nobody publishes, and nobody else deletes, while the block runs; what a killed process left goes first."""
     with storage.lock(project.warehouse_path / "publish.lock", purpose="publishing", timeout=60):
         for leftover in project.builds_path.glob(".trash-*"):
+            files = BuildFiles(id=leftover.name.removeprefix(".trash-"), path=leftover)
             with storage.storage_errors(f"remove {leftover}"):
-                shutil.rmtree(leftover)
+                if _dropped(project, files):
+                    shutil.rmtree(leftover)
         yield

@@ -49,6 +49,10 @@ def build(
     full_refresh: Annotated[
         bool, typer.Option("--full-refresh", help="Make incremental models again from nothing.")
     ] = False,
+    target: Annotated[
+        str | None,
+        typer.Option(help="Engine that builds and keeps the tables: duckdb or spark. Default: engine of the settings."),
+    ] = None,
     wait: Annotated[
         float | None,
         typer.Option(
@@ -75,6 +79,7 @@ def build(
             exclude=exclude or (),
             full_refresh=full_refresh,
             wait=project.settings.build_wait_seconds if wait is None else wait,
+            engine=target,
             listener=progress.listener(),
         )
     if as_json:
@@ -108,7 +113,7 @@ def _print_build(project: Project, result: Build) -> None:
     if result.removed_builds:
         console.print_line(f"removed {len(result.removed_builds)} old builds")
     if result.published:
-        path = project.relative(project.current_path / "warehouse.duckdb")
+        path = project.relative(project.current_path / result.content_path.name)
         console.print_line(f"published build {result.id}: {path}", style="green")
     else:
         console.print_line(f"build {result.id} is not published: a critical finding stands", style="red")
@@ -139,7 +144,7 @@ def builds(context: typer.Context, as_json: Json = False) -> None:
                 entry.status.value,
                 "<- current" if entry.published else "",
                 f"{entry.seconds:.1f}",
-                console.size_text(entry.bytes),
+                "on Spark" if entry.engine == "spark" else console.size_text(entry.bytes),
                 entry.critical_count,
                 entry.warning_count,
                 (entry.commit or "")[:10],

@@ -39,21 +39,22 @@ def status(
 
     project = Project.find(context.obj)
     build_id = published_id(project)
-    database = find_build(project).database_path if build_id else None
+    content = find_build(project).content_path if build_id else None
     versions = [find_version(project, name) for name in dataset_names(project)]
     if as_json:
         console.print_json(
             {
                 "build": build_id,
-                "database_path": database,
+                "database_path": content,
                 "datasets": [
                     {"name": version.name, "version": version.number, "path": version.path} for version in versions
                 ],
             }
         )
         return
-    current = project.relative(project.current_path / "warehouse.duckdb")
-    built = f"{current} (build {build_id})" if database else "not built yet: warehouse build"
+    built = "not built yet: warehouse build"
+    if content:
+        built = f"{project.relative(project.current_path / content.name)} (build {build_id})"
     console.print_line(f"warehouse  {built}")
     for version in versions:
         console.print_line(f"dataset    {project.relative(version.path)}")

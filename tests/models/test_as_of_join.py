@@ -77,7 +77,9 @@ def test_each_row_gets_the_latest_row_that_was_known(project: Project) -> None:
 
 def test_a_list_that_is_no_list_is_refused(project: Project) -> None:
     shutil.copytree(MACROS, project.root / "macros", dirs_exist_ok=True)
-    (project.root / "models" / "joined.sql").write_text(MODEL.format(join="as_of_join", more="").replace("['shop']", "'shop'"))
+    (project.root / "models" / "joined.sql").write_text(
+        MODEL.format(join="as_of_join", more="").replace("['shop']", "'shop'")
+    )
 
     with pytest.raises(BuildError, match="keys and columns are lists"):
         build_warehouse(project, now=NOW)

@@ -71,6 +71,7 @@ def push_build(
     """
     target = store if isinstance(store, Store) else project_store(project, store)
     files = find_build(project, build_id)
+    files.check_in_duckdb()
     with open_build(project, files) as ours:
         build = ours.build
         own = _known_pointer(project, target)

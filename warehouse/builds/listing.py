@@ -22,8 +22,10 @@ class BuildEntry:
     started_at: str
     seconds: float
     started_from: str | None
+    engine: str
+    """`duckdb` or `spark`."""
     bytes: int
-    """Size of its file; 0 when the file is gone."""
+    """Size of its file; 0 when the file is gone, and on Spark."""
     critical_count: int
     warning_count: int
     commit: str | None
@@ -46,7 +48,8 @@ def list_builds(project: Project) -> list[BuildEntry]:
                 started_at=record.started_at,
                 seconds=record.seconds,
                 started_from=record.details.get("started_from"),
-                bytes=_size(files.database_path),
+                engine="spark" if files.is_on_spark else "duckdb",
+                bytes=0 if files.is_on_spark else _size(files.database_path),
                 critical_count=severities.count(Severity.CRITICAL.value),
                 warning_count=severities.count(Severity.WARNING.value),
                 commit=(record.git or {}).get("commit"),

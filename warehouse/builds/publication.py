@@ -26,7 +26,7 @@ def publish(project: Project, build_id: str) -> None:
     with storage.lock(project.warehouse_path / "publish.lock", purpose="publishing", timeout=60):
         files = find_build(project, build_id)
         record = records.read_record(project, build_id)
-        if record is None or record.status is not Status.PASSED or not files.database_path.is_file():
+        if record is None or record.status is not Status.PASSED or not files.content_path.is_file():
             status = record.status.value if record else "unknown"
             raise BuildError(
                 f"build {build_id} cannot be published: its status is {status!r}\n  builds that can: warehouse builds"

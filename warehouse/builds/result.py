@@ -19,6 +19,8 @@ class Build:
 
     id: str
     path: Path
+    content_path: Path
+    """The DuckDB file, or the file that says where the tables lie on Spark."""
     status: Status
     published: bool
     started_from: str | None

@@ -11,7 +11,7 @@ import hashlib
 import shutil
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,10 +21,10 @@ from warehouse import dbt_runner, lineage, queues, records, retention, runs, sto
 from warehouse.build_inputs import read_inputs
 from warehouse.builds.publication import publish
 from warehouse.builds.result import Build, Listener
+from warehouse.builds.targets import BuildTarget, DuckDBTarget
 from warehouse.dbt_manifest import DbtManifest, carry_compiled_code, read_dbt_manifest
 from warehouse.dbt_results import NodeResult, broken_nodes
 from warehouse.dbt_runner import Parsed
-from warehouse.dbt_tests import findings_of_tests
 from warehouse.errors import BuildError, WarehouseError
 from warehouse.findings import Finding, Severity, is_critical
 from warehouse.project import Project
@@ -33,10 +33,7 @@ from warehouse.records import Record, Status
 from warehouse.sources.inspection import inspect_sources
 from warehouse.sources.shapes import shape_document
 from warehouse.sources.states import SourceState, changed_while_reading, read_sources, sources_document
-from warehouse.validation import Suite, ValidationResult, as_record, load_suites, run_suites
-
-_FULL_BYTES = 16 * 2**20
-"""A disk with less room than this is full."""
+from warehouse.validation import Suite, ValidationResult, as_record, load_suites
 
 
 def build_warehouse(
@@ -47,12 +44,13 @@ def build_warehouse(
     exclude: Sequence[str] = (),
     full_refresh: bool = False,
     wait: float = 0.0,
+    engine: str | None = None,
     listener: Listener | None = None,
 ) -> Build:
     """Builds, checks and, when nothing critical stands, publishes.
 
     A partial build (`select`, `exclude`), one with incremental models, and one with snapshots start from a copy of the
-    published build; every other one starts from an empty file.
+    published build; every other one starts from an empty file. On Spark all start from nothing.
 
     Args:
         project: The project.
@@ -61,15 +59,19 @@ def build_warehouse(
         exclude: Leave these out.
         full_refresh: Make incremental models again from nothing.
         wait: Seconds to wait at most while another build runs, in the order of coming; 0 fails at once.
+        engine: `duckdb` or `spark`; None for the one of the settings.
         listener: Who wants to know how it goes on.
 
     Raises:
+        ProjectError: there is no such engine, or no cluster is set.
         LockedError: another build is running, and `wait` seconds are over.
         BuildError: dbt could not parse or build the project; the published build stays as it was.
         ValidationError: a suite cannot be run as written.
         StorageError: the disk is full or cannot be written.
     """
     listener = listener or Listener()
+    if engine is not None:
+        project = project.on_engine(engine)
     asked = time.monotonic()
     # What catalogs are told waits for them, and nobody shall wait for a build that is done.
     with (
@@ -83,7 +85,7 @@ def build_warehouse(
         _sweep_interrupted(project, now=now)
         record = records.start_record(project, command="build", run_id=records.new_run_id(project, now), now=now)
         options = {"select": list(select), "exclude": list(exclude), "full_refresh": full_refresh}
-        record = replace(record, details={"options": options})
+        record = replace(record, details={"options": options, "engine": project.settings.engine})
         records.write_record(project, record)
         run = _Run(project, record, started, listener, now=now)
         told = lineage.start_run(project, job="build", run_id=record.id, started_at=record.started_at)
@@ -113,21 +115,34 @@ class _Run:
         self.project = project
         self.record = record
         self.files = BuildFiles(id=record.id, path=project.builds_path / record.id)
+        self._target: BuildTarget | None = None
         self._started = started
         self._listener = listener
         self._now = now
 
     def build(self, *, select: Sequence[str], exclude: Sequence[str], full_refresh: bool) -> Build:
         """The whole way, from parsing to the switch."""
+        self._target = _target(self.project, self.files)
+        try:
+            return self._build(self._target, select=select, exclude=exclude, full_refresh=full_refresh)
+        finally:
+            self._target.close()
+
+    def _build(
+        self, target: BuildTarget, *, select: Sequence[str], exclude: Sequence[str], full_refresh: bool
+    ) -> Build:
         # What can fail at once fails before anything is made: wrong suites, a project that dbt cannot parse.
         suites = load_suites(self.project.expectations_path)
         # Read before dbt reads them: a file that changes meanwhile makes the next build another one.
         self.record = replace(self.record, details={**self.record.details, "inputs": read_inputs(self.project)})
         self._listener.on_stage("parsing")
-        parsed = dbt_runner.parse_project(self.project, log_path=self._log_path)
+        parsed = dbt_runner.parse_project(self.project, log_path=self._log_path, place=target.place)
+        target.check(parsed, is_partial=bool(select or exclude), full_refresh=full_refresh)
         origin = self._origin(parsed, is_partial=bool(select or exclude), full_refresh=full_refresh)
-        self._prepare(origin)
-        manifest = read_dbt_manifest(self._target_path / "manifest.json")
+        if origin is not None:
+            self._listener.on_stage("copying the published build")
+        target.prepare(origin)
+        manifest = read_dbt_manifest(target.place.target_path / "manifest.json")
         self._listener.on_stage("looking at the sources")
         inspection = inspect_sources(self.project, manifest.sources.values(), now=self._now, move=True)
         if not inspection.may_build:
@@ -135,16 +150,20 @@ class _Run:
         source_states = read_sources(self.project, manifest.sources.values())
         shapes = {source.name: shape_document(source.shape) for source in inspection.sources}
         self._listener.on_stage("building")
-        nodes = dbt_runner.run_build(
-            self.project,
-            parsed,
-            log_path=self._log_path,
-            select=select,
-            exclude=exclude,
-            full_refresh=full_refresh,
-            on_node=self._listener.on_node,
+        target.begin(manifest)
+        nodes = target.run(
+            lambda: dbt_runner.run_build(
+                self.project,
+                parsed,
+                log_path=self._log_path,
+                place=target.place,
+                select=select,
+                exclude=exclude,
+                full_refresh=full_refresh,
+                on_node=self._listener.on_node,
+            )
         )
-        self._keep_artifacts(origin)
+        self._keep_artifacts(target.place.target_path, origin)
         self.record = replace(
             self.record,
             details={
@@ -155,13 +174,13 @@ class _Run:
         )
         if error := broken_nodes(nodes):
             raise error
-        self._seal()
+        target.seal()
         findings = (
             *inspection.findings,
-            *findings_of_tests(self.project, self.files.database_path, nodes),
+            *target.findings_of_tests(nodes),
             *changed_while_reading(self.project, source_states),
         )
-        validation = None if is_critical(findings) else self._validate(suites)
+        validation = None if is_critical(findings) else self._validate(target, suites)
         findings += validation.findings if validation else (_not_validated(suites),) if suites else ()
         status = Status.FAILED if is_critical(findings) else Status.PASSED
         self.finish(status, findings=[asdict(finding) for finding in findings], validation=validation)
@@ -170,6 +189,7 @@ class _Run:
         return Build(
             id=self.files.id,
             path=self.files.path,
+            content_path=self.files.content_path,
             status=status,
             published=status is Status.PASSED,
             started_from=origin.id if origin else None,
@@ -187,6 +207,7 @@ class _Run:
         return Build(
             id=self.files.id,
             path=self.files.path,
+            content_path=self.files.content_path,
             status=Status.FAILED,
             published=False,
             started_from=origin.id if origin else None,
@@ -199,11 +220,9 @@ class _Run:
         )
 
     def make_room(self) -> None:
-        """Deletes the half database when the disk is full: it is what filled it, and records must still be written."""
-        with suppress(OSError):
-            if shutil.disk_usage(self.project.builds_path).free < _FULL_BYTES:
-                for path in self.files.path.glob("warehouse.duckdb*"):
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+        """Deletes what has filled the disk, if it is full."""
+        if self._target is not None:
+            self._target.make_room()
 
     def finish(self, status: Status, *, validation: ValidationResult | None = None, **details: Any) -> None:
         """Writes the record as it will stay."""
@@ -219,10 +238,6 @@ class _Run:
         records.write_record(self.project, self.record)
 
     @property
-    def _target_path(self) -> Path:
-        return self.project.warehouse_path / "dbt"
-
-    @property
     def _log_path(self) -> Path:
         return self.project.warehouse_path / "logs" / self.record.id
 
@@ -236,54 +251,39 @@ class _Run:
             )
         if not wants_copy or published_id(self.project) is None:
             return None
-        return find_build(self.project)
+        origin = find_build(self.project)
+        if origin.is_on_spark:
+            raise BuildError(
+                f"this build starts from a copy of the published one, and build {origin.id} lies on Spark\n"
+                "  make everything from nothing (--full-refresh, no --select), or publish one that lies in DuckDB: "
+                "warehouse rollback BUILD"
+            )
+        return origin
 
-    def _prepare(self, origin: BuildFiles | None) -> None:
-        with storage.storage_errors(f"make {self.files.path}"):
-            self.files.path.mkdir(parents=True)
-        if origin is not None:
-            self._listener.on_stage("copying the published build")
-            storage.copy_file(origin.database_path, self.files.database_path)
-        # dbt always writes through this link: a path that changed would make it parse the whole project again.
-        storage.switch_link(self.project.warehouse_path / "building", self.files.path)
-
-    def _keep_artifacts(self, origin: BuildFiles | None) -> None:
+    def _keep_artifacts(self, target_path: Path, origin: BuildFiles | None) -> None:
         """Keeps dbt's manifest and results with the build: they say how its tables were made."""
         folder = self.files.dbt_manifest_path.parent
         with storage.storage_errors(f"write {folder}"):
             folder.mkdir()
             for name in ("manifest.json", "run_results.json"):
-                shutil.copyfile(self._target_path / name, folder / name)
+                shutil.copyfile(target_path / name, folder / name)
                 storage.sync_file(folder / name)
         if origin is not None:
             carry_compiled_code(self.files.dbt_manifest_path, origin.dbt_manifest_path)
 
-    def _seal(self) -> None:
-        """Folds the write-ahead log into the file, makes it durable and read-only."""
-        connection = storage.connect(self.files.database_path, read_only=False)
-        try:
-            connection.execute("checkpoint")
-        finally:
-            connection.close()
-        with storage.storage_errors(f"seal {self.files.database_path}"):
-            storage.sync_file(self.files.database_path)
-            self.files.database_path.chmod(0o444)
-            storage.sync_folder(self.files.path)
-            storage.sync_folder(self.files.path.parent)
-
-    def _validate(self, suites: Sequence[Suite]) -> ValidationResult | None:
+    def _validate(self, target: BuildTarget, suites: Sequence[Suite]) -> ValidationResult | None:
         if not suites:
             return None
         self._listener.on_stage("validating")
-        settings = self.project.settings
-        return run_suites(
-            self.files.database_path,
-            suites,
-            memory_limit=settings.memory_limit,
-            threads=settings.threads,
-            temporary_path=self.project.temporary_path,
-            on_suite=lambda suite: self._listener.on_stage(f"validating: {suite.table} is done"),
-        )
+        return target.validate(suites, lambda suite: self._listener.on_stage(f"validating: {suite.table} is done"))
+
+
+def _target(project: Project, files: BuildFiles) -> BuildTarget:
+    if project.settings.engine != "spark":
+        return DuckDBTarget(project, files)
+    from warehouse.builds.spark_target import SparkTarget
+
+    return SparkTarget(project, files)
 
 
 def _not_validated(suites: Sequence[Suite]) -> Finding:

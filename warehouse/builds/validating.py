@@ -17,7 +17,7 @@ from warehouse.project import Project
 from warehouse.published import BuildFiles
 from warehouse.records import Status
 from warehouse.runs import CommandRun
-from warehouse.validation import Suite, ValidationResult, as_record, run_suites
+from warehouse.validation import Suite, ValidationResult, as_record, run_suites_on
 
 
 def validate_build(
@@ -38,14 +38,7 @@ def validate_build(
     """
     details = {"build_id": files.id, "options": {"suite": [suite.name for suite in suites]}}
     with runs.on_record(project, "validate", now=now, details=details, is_reading=True) as run:
-        result = run_suites(
-            files.database_path,
-            suites,
-            memory_limit=project.settings.memory_limit,
-            threads=project.settings.threads,
-            temporary_path=project.temporary_path,
-            examples=examples,
-        )
+        result = run_suites_on(project, files, suites, examples=examples)
         run.status = Status.FAILED if is_critical(result.findings) else Status.PASSED
         run.details = {
             "findings": [asdict(finding) for finding in result.findings],

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import warnings
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from warehouse.errors import ProjectError, StorageError, import_extra
 from warehouse.project import Project
@@ -79,6 +81,19 @@ def connect_spark(project: Project) -> SparkSession:
             f"what answers at {place} is not a Spark Connect server that can be used: {error}"
         ) from error
     return session
+
+
+@contextmanager
+def default_session(session: SparkSession) -> Iterator[None]:
+    """While the block runs, whoever in this process asks for a session, dbt say, gets this one."""
+    kind: Any = type(session)
+    kind._set_default_and_active_session(session)
+    try:
+        yield
+    finally:
+        with kind._lock:
+            kind._default_session = None
+            kind._active_session.session = None
 
 
 def shown_remote(remote: str) -> str:

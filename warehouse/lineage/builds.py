@@ -51,7 +51,7 @@ def tables_of_build(project: Project, files: BuildFiles) -> list[DatasetUse]:
 def _end_with_parts(run: Run, record: Record, files: BuildFiles) -> None:
     project = run.project
     manifest = read_dbt_manifest(files.dbt_manifest_path)
-    columns = _columns(files) if record.status is Status.PASSED else {}
+    columns = _columns(files) if record.status is Status.PASSED and not files.is_on_spark else {}
     nodes = [node for node in record.details.get("nodes", ()) if node["resource_type"] in _RELATIONS]
     models = [(manifest.models[node["unique_id"]], node) for node in nodes if node["unique_id"] in manifest.models]
     steps = [

@@ -12,7 +12,7 @@ from warehouse.validation.results import (
     as_record,
     suites_of_record,
 )
-from warehouse.validation.running import run_suites
+from warehouse.validation.running import run_suites, run_suites_on
 from warehouse.validation.suites import Expectation, Suite, load_suites, suite_names
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "as_record",
     "load_suites",
     "run_suites",
+    "run_suites_on",
     "suite_names",
     "suites_of_record",
 ]

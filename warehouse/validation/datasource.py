@@ -10,7 +10,6 @@ import builtins
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import duckdb
 import sqlalchemy as sa
 from great_expectations.datasource.fluent.sql_datasource import SQLDatasource
 from great_expectations.exceptions.exceptions import MetricResolutionError
@@ -19,7 +18,7 @@ from great_expectations.execution_engine.sqlalchemy_execution_engine import SqlA
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
 from warehouse.validation.column_types import TypeModule
-from warehouse.validation.dialect import URL, engine_on
+from warehouse.validation.dialect import URL
 
 Metrics = dict[Any, Any]
 
@@ -114,16 +113,16 @@ class DuckDBDatasource(SQLDatasource):
         """The engine that computes metrics."""
         return DuckDBExecutionEngine
 
-    def bind(self, connection: duckdb.DuckDBPyConnection) -> DuckDBDatasource:
-        """Uses this live connection from now on; its owner closes it."""
-        self._engine = engine_on(connection)
+    def bind(self, engine: sa.Engine) -> DuckDBDatasource:
+        """Uses this engine on a live connection from now on; the connection's owner closes it."""
+        self._engine = engine
         self._execution_engine = None
         return self
 
     def get_engine(self) -> sa.Engine:
         """The SQLAlchemy engine on the connection."""
         if self._engine is None:
-            raise RuntimeError("bind() the datasource to a DuckDB connection first")
+            raise RuntimeError("bind() the datasource to an engine first")
         engine: sa.Engine = self._engine
         return engine
 

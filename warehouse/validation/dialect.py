@@ -32,14 +32,14 @@ class Cursor:
     rowcount = -1
     lastrowid = None
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: Any) -> None:
         self._connection = connection
         self._rows: list[tuple[Any, ...]] = []
         self.description: Any = None
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
         """Runs one statement."""
-        result = self._connection.execute(statement, [_exact(value) for value in parameters] or None)
+        result = self._connection.execute(statement, [exact(value) for value in parameters] or None)
         self.description = result.description
         self._rows = result.fetchall()[::-1]
 
@@ -64,7 +64,7 @@ class Cursor:
         """Nothing to do: the rows are here already."""
 
 
-def _exact(value: Any) -> Any:
+def exact(value: Any) -> Any:
     """A whole number as an integer: GX makes floats of all bounds, and a BIGINT compared with one would be rounded."""
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**63 else value
 

@@ -7,11 +7,27 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 SILENT = logging.CRITICAL + 1
+
+
+@contextmanager
+def _without_pyspark() -> Iterator[None]:
+    """Lets GX do without Spark's client, which it would load, for seconds, wherever it is installed."""
+    is_loaded = "pyspark" in sys.modules
+    if not is_loaded:
+        sys.modules["pyspark"] = None  # type: ignore[assignment] # how Python is told that there is no such module
+    try:
+        yield
+    finally:
+        if not is_loaded:
+            del sys.modules["pyspark"]
 
 
 @cache
@@ -21,7 +37,7 @@ def load() -> Any:
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     # What fails is in the results; GX would also log it, with a traceback per metric.
     logging.getLogger("great_expectations").setLevel(SILENT)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _without_pyspark():
         # Deprecations among GX's own dependencies, none of which we can change.
         warnings.simplefilter("ignore")
         import great_expectations

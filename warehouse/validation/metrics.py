@@ -78,11 +78,9 @@ class QuantileValues(ColumnAggregateMetricProvider):
 
     @column_aggregate_partial(engine=DuckDBExecutionEngine)
     def _sqlalchemy(cls, column: Any, quantiles: Sequence[float], **_: Any) -> Any:
-        positions = ", ".join(repr(float(quantile)) for quantile in quantiles)
-        values = sa.func.quantile_disc(column, sa.literal_column(f"[{positions}]"))
+        values = sa.func.quantile_disc(column, sa.func.list_value(*(_number(quantile) for quantile in quantiles)))
         # Of no values at all DuckDB gives one NULL, and GX reads one per quantile.
-        nothing: Any = sa.literal_column(f"[{', '.join('null' for _ in quantiles)}]")
-        return sa.func.coalesce(values, nothing)
+        return sa.func.coalesce(values, sa.func.list_value(*(sa.null() for _ in quantiles)))
 
 
 class OutlierStatisticsByDuckDB(ColumnAggregateMetricProvider):
@@ -154,11 +152,17 @@ class CompoundUnique(MulticolumnMapMetricProvider):
 
     @multicolumn_condition_partial(engine=DuckDBExecutionEngine)  # type: ignore[untyped-decorator] # as in GX
     def _sqlalchemy(cls, column_list: Sequence[Any], _table: Any, **_: Any) -> Any:
-        return sa.tuple_(*column_list).not_in(_repeated(column_list, _table))
+        return sa.tuple_(*_distinct(column_list)).not_in(_repeated(column_list, _table))
+
+
+def _distinct(columns: Sequence[Any]) -> list[Any]:
+    """The columns without those that are named a second time."""
+    return list({column.name: column for column in columns}.values())
 
 
 def _repeated(columns: Sequence[Any], source: Any) -> Any:
     """The keys that more than one row has. A key with a NULL in it equals no other."""
+    columns = _distinct(columns)
     keys = sa.select(*columns).select_from(get_sqlalchemy_selectable(source))
     keys = keys.where(*(column.is_not(None) for column in columns)).group_by(*columns).having(sa.func.count() > 1)
     # As a subquery of its own: SQLAlchemy would take its source for that of the statement around it, and drop it.

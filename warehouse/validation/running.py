@@ -9,15 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from warehouse.errors import ValidationError
+from warehouse.project import Project
+from warehouse.published import BuildFiles
 from warehouse.storage import attach_read_only, connect, look_into
 from warehouse.validation.results import SuiteResult, ValidationResult
 from warehouse.validation.suites import Suite, check_against_database
-
-if TYPE_CHECKING:
-    import duckdb
 
 DATASOURCE = "warehouse"
 """What expectations that compare queries call this database."""
@@ -57,33 +56,76 @@ def run_suites(
             own = connection.execute("select current_database()").fetchall()[0][0]
             look_into(connection, [own, *attached])
         checked = check_against_database(suites, connection, skip_missing=skip_missing)
-        results = []
-        datasource = _datasource()
-        started = time.perf_counter()
-        for suite in checked:
-            results.append(_run(suite, datasource, connection, examples))
-            if on_suite is not None:
-                on_suite(results[-1])
-        seconds = time.perf_counter() - started
+        # Loads GX, which the dialect must not do on its own.
+        datasource = make_datasource("main")
+        from warehouse.validation.dialect import engine_on
+
+        return evaluate_suites(
+            checked, datasource.bind(engine_on(connection)), examples=examples, path=database_path, on_suite=on_suite
+        )
     finally:
         connection.close()
-    return ValidationResult(database_path=database_path, suites=tuple(results), seconds=seconds)
 
 
-def _datasource() -> Any:
-    """GX's datasource, in a context that lives in memory and shows no progress bars."""
+def run_suites_on(
+    project: Project, files: BuildFiles, suites: Sequence[Suite], *, examples: int = 5
+) -> ValidationResult:
+    """What all expectations of these suites find on this build, in DuckDB or on Spark.
+
+    Raises:
+        ValidationError: a suite names a table or column that the build does not have; lists all of them.
+        StorageError: the build cannot be opened.
+    """
+    if files.is_on_spark:
+        from warehouse.validation.spark_running import run_spark_suites
+
+        return run_spark_suites(project, files, suites, examples=examples)
+    return run_suites(
+        files.database_path,
+        suites,
+        memory_limit=project.settings.memory_limit,
+        threads=project.settings.threads,
+        temporary_path=project.temporary_path,
+        examples=examples,
+    )
+
+
+def evaluate_suites(
+    suites: Sequence[Suite],
+    datasource: Any,
+    *,
+    examples: int,
+    path: Path,
+    on_suite: Callable[[SuiteResult], None] | None,
+) -> ValidationResult:
+    """What the suites find through this datasource, which is bound to an engine; `path` is the file that says where.
+
+    Raises:
+        ValidationError: fewer expectations ran than a suite declares.
+    """
+    results = []
+    started = time.perf_counter()
+    for suite in suites:
+        results.append(_run(suite, datasource, examples))
+        if on_suite is not None:
+            on_suite(results[-1])
+    return ValidationResult(database_path=path, suites=tuple(results), seconds=time.perf_counter() - started)
+
+
+def make_datasource(schema: str) -> Any:
+    """GX's datasource of this schema's tables, in a context that lives in memory and shows no progress bars."""
     from warehouse.validation import gx
 
     context = gx.load().get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
-    return context.data_sources.add_duckdb(name=DATASOURCE)
+    return context.data_sources.add_duckdb(name=DATASOURCE, schema_name=schema)
 
 
-def _run(suite: Suite, datasource: Any, connection: duckdb.DuckDBPyConnection, examples: int) -> SuiteResult:
+def _run(suite: Suite, datasource: Any, examples: int) -> SuiteResult:
     from warehouse.validation.evaluation import evaluate
 
     started = time.perf_counter()
-    row_count, results = evaluate(suite, datasource.bind(connection), example_limit=examples)
+    row_count, results = evaluate(suite, datasource, example_limit=examples)
     if len(results) != len(suite.expectations):
         raise ValidationError(
             f"suite {suite.name!r} declares {len(suite.expectations)} expectations, and only {len(results)} ran"

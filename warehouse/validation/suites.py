@@ -7,7 +7,7 @@ of every suite together, each with its file and line.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,9 +134,25 @@ def check_against_database(
     Raises:
         ValidationError: lists every table and column that a suite names and the database does not have.
     """
-    columns_of = _columns_by_table(connection)
+    return check_against_tables(
+        suites, _columns_by_table(connection), _tables_of_all_catalogs(connection), skip_missing=skip_missing
+    )
+
+
+def check_against_tables(
+    suites: Sequence[Suite],
+    columns_of: Mapping[str, Sequence[str]],
+    others: Iterable[str] = (),
+    *,
+    skip_missing: bool = False,
+) -> tuple[Suite, ...]:
+    """The same for a build whose tables have these columns; `others` are further tables that can be compared with.
+
+    Raises:
+        ValidationError: lists every table and column that a suite names and the build does not have.
+    """
     tables = {table.lower(): table for table in columns_of}
-    others = {table.lower() for table in _tables_of_all_catalogs(connection)}
+    others = {table.lower() for table in (*columns_of, *others)}
     problems: list[str] = []
     checked = []
     for suite in suites:

@@ -1,0 +1,250 @@
+"""Builds on Spark: schemas of their own, checked before the pointer moves, dropped when nothing needs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from warehouse import records
+from warehouse.builds import build_warehouse, list_builds, roll_back
+from warehouse.builds.spark_sources import file_tables
+from warehouse.dbt_manifest import Source
+from warehouse.errors import BuildError, ProjectError, StorageError
+from warehouse.project import Project
+from warehouse.published import build_ids, find_build, published_id, read_spark_place, spark_prefix
+from warehouse.records import Status
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+SOURCE = """
+sources:
+  - name: shop
+    config:
+      meta:
+        external_location: "read_csv('{{ env_var('WAREHOUSE_ROOT', '.') }}/data/{name}.csv', all_varchar = true)"
+    tables:
+      - name: orders
+"""
+ORDERS = "order_id,customer,amount\n1,ann,10\n2,bob,20\n3,ann,30\n"
+SUITE = """
+expectations:
+  - type: expect_column_sum_to_be_between
+    column: amount
+    max_value: 100
+    severity: critical
+    reason: The shop is small.
+"""
+
+
+@pytest.fixture(scope="module")
+def shop(spark_remote: str, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The tiny project with a target on Spark."""
+    root = tmp_path_factory.mktemp("builds") / "a project"
+    shutil.copytree(ROOT / "tests/projects/tiny", root)
+    shutil.copytree(ROOT / "macros", root / "macros")
+    shutil.copyfile(ROOT / "profiles.yml", root / "profiles.yml")
+    models = (root / "models/models.yml").read_text()
+    (root / "models/models.yml").write_text(SOURCE + models[models.index("models:") :])
+    (root / "models/stg_orders.sql").write_text(
+        "select order_id::integer as order_id, customer, amount::integer as amount from {{ source('shop', 'orders') }}"
+    )
+    (root / "models/orders.yml").write_text(
+        "models:\n  - name: kept\n    config: {contract: {enforced: true}}\n    columns:\n"
+        "      - {name: customer, data_type: string, constraints: [{type: not_null}]}\n"
+    )
+    (root / "models/kept.sql").write_text("{{ config(materialized='table') }} select customer from {{ ref('orders') }}")
+    (root / "expectations").mkdir()
+    (root / "expectations/customers.yml").write_text(SUITE)
+    project = Project.find(root)
+    return replace(project, settings=replace(project.settings, engine="spark", spark_remote=spark_remote))
+
+
+def build(project: Project, day: int, orders: str = ORDERS, **options: Any) -> Any:
+    (project.root / "data/orders.csv").write_text(orders)
+    return build_warehouse(project, now=NOW + timedelta(days=day), **options)
+
+
+def schemas(spark: Any, build_id: str) -> list[str]:
+    own = [f"{spark_prefix(build_id)}_{name}" for name in ("main", "main_shop")]
+    return sorted({row[0] for row in spark.sql("show schemas").collect()} & set(own))
+
+
+def test_a_build_is_published_held_back_rolled_back_and_dropped(spark: Any, shop: Project) -> None:
+    first = build(shop, 1)
+
+    assert first.published
+    files = find_build(shop)
+    place = read_spark_place(files)
+    assert json.loads(files.spark_path.read_text())["schemas"] == place.schemas
+    assert schemas(spark, first.id) == ["b20260103t000000z_main", "b20260103t000000z_main_shop"]
+    assert {node.name: node.rows for node in first.nodes if node.materialized == "table"} == {
+        **{"orders": 3, "customers": 2, "kept": 3}
+    }
+    rows = spark.sql(f"select * from {place.schemas['main']}.customers order by customer").collect()
+    assert [tuple(row) for row in rows] == [("ann", 40), ("bob", 20)]
+    assert "session_id" not in files.spark_path.read_text()
+    assert records.read_record(shop, first.id).details["engine"] == "spark"  # type: ignore[union-attr] # it is there
+
+    # A test of dbt's fails: nobody sees the build, and it stays for inspection.
+    second = build(shop, 2, ORDERS + "3,eve,1\n")
+    assert (second.status, published_id(shop)) == (Status.FAILED, first.id)
+    (finding,) = [finding for finding in second.findings if finding.check == "dbt_test"]
+    assert "such as unique_field = '3', n_records = '2'" in finding.message
+    assert schemas(spark, second.id) != []
+
+    # So does an expectation.
+    third = build(shop, 3, ORDERS + "4,eve,1000\n")
+    assert (third.status, published_id(shop)) == (Status.FAILED, first.id)
+    assert [finding.subject for finding in third.findings] == ["customers.amount"]
+    assert schemas(spark, second.id) == []
+
+    fourth = build(shop, 4)
+    assert published_id(shop) == fourth.id
+    assert roll_back(shop, now=NOW + timedelta(days=5)) == (fourth.id, first.id)
+    assert [(entry.id, entry.engine, entry.published) for entry in list_builds(shop)] == [
+        (first.id, "spark", True),
+        (third.id, "spark", False),
+        (fourth.id, "spark", False),
+    ]
+
+    # Older builds that passed go with their schemas; the published one never does before the pointer moves.
+    last = build(replace(shop, settings=replace(shop.settings, keep_builds=1)), 6)
+    assert published_id(shop) == last.id
+    assert build_ids(shop) == [third.id, last.id]
+    assert [schemas(spark, gone.id) for gone in (first, fourth)] == [[], []]
+    assert len(schemas(spark, last.id)) == 2
+
+
+def test_a_null_that_a_contract_forbids_stops_the_build(shop: Project) -> None:
+    before = published_id(shop)
+
+    with pytest.raises(BuildError, match=r"NOT NULL constraint failed: kept.customer is null in 1 rows"):
+        build(shop, 10, ORDERS + "4,,1\n")
+
+    assert published_id(shop) == before
+
+
+def test_a_kill_leaves_the_published_build_and_its_schemas_are_dropped_by_the_next(spark: Any, shop: Project) -> None:
+    before = published_id(shop)
+    (shop.root / "data/orders.csv").write_text(ORDERS)
+    script = (
+        "import os, sys\nfrom warehouse.builds.spark_target import SparkTarget\n"
+        "SparkTarget.seal = lambda self: os._exit(9)\nfrom warehouse.cli.app import main\n"
+        "sys.argv = ['warehouse', 'build', '--target', 'spark']\nmain()"
+    )
+    environment = {**os.environ, "SPARK_REMOTE": shop.settings.spark_remote}
+    # NOTE: a file, since Spark's client takes `python -c` for a run of its own doctests, and exits.
+    (shop.root / "killed.py").write_text(script)
+    killed = subprocess.run([sys.executable, "killed.py"], cwd=shop.root, env=environment, capture_output=True)
+
+    assert killed.returncode == 9, killed.stderr
+    assert published_id(shop) == before
+    (half,) = set(build_ids(shop)) - {entry.id for entry in list_builds(shop) if entry.status is not Status.RUNNING}
+    assert len(schemas(spark, half)) == 2
+
+    build(shop, 20)
+    assert schemas(spark, half) == []
+    assert half not in build_ids(shop)
+
+
+def test_what_starts_from_a_copy_is_refused(shop: Project) -> None:
+    with pytest.raises(BuildError, match="starts from nothing, and these need the published one:\n  - --select"):
+        build(shop, 30, select=["orders"])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["sql", "select 1"], ["dev"], ["push", "--store", "file://{folder}"]),
+    ],
+    ids=" ".join,
+)
+def test_other_commands_refuse_a_build_on_spark_in_one_line(
+    shop: Project, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    if published_id(shop) is None:
+        build(shop, 40)
+    monkeypatch.chdir(shop.root)
+
+    outcome = run(*(word.format(folder=shop.root / "store") for word in words))
+
+    assert outcome.code == 2
+    assert "lies on Spark" in outcome.err
+    assert "warehouse build --target duckdb" in outcome.err
+
+
+def test_an_engine_that_cannot_be_used_is_one_clear_error(shop: Project) -> None:
+    alone = replace(shop, settings=replace(shop.settings, engine="duckdb", spark_remote=""))
+    with pytest.raises(ProjectError, match="no Spark cluster is set"):
+        build(alone, 50, engine="spark")
+    with pytest.raises(ProjectError, match="there is no engine 'sparc'; did you mean 'spark'"):
+        build(alone, 50, engine="sparc")
+
+
+def test_a_damaged_file_drops_nothing_that_is_not_the_build_s(shop: Project, tmp_path: Path) -> None:
+    files = find_build(shop)
+    other = replace(files, path=tmp_path)
+    document = json.loads(files.spark_path.read_text())
+    document["schemas"]["main"] = "default"
+    other.spark_path.write_text(json.dumps(document))
+
+    with pytest.raises(StorageError, match="'default' is no schema of this build"):
+        read_spark_place(other)
+
+
+@pytest.mark.parametrize(
+    ("location", "message"),
+    [
+        ("read_csv('a.csv')", "its types are guessed"),
+        ("read_csv('a.csv', all_varchar = true, skip = 1)", "read_csv has the option skip"),
+        ("read_csv('a.csv', all_varchar = true, nullstr = ['', 'NA'])", "it has several texts for null"),
+        ("read_csv(['a.csv', 'b.csv'], all_varchar = true)", "it names several files"),
+        ("read_parquet('a/**/*.parquet')", "Spark knows no **"),
+        ("read_parquet('https://x.org/a.parquet')", "Spark reads nothing from the web"),
+        ("read_parquet('a.parquet', filename = true)", "read_parquet has the option filename"),
+        ("read_json('a.json')", "its files are read by read_json"),
+        ("(select 1)", "its files are read by SQL of its own"),
+    ],
+)
+def test_files_that_spark_would_read_otherwise_are_refused(shop: Project, location: str, message: str) -> None:
+    with pytest.raises(BuildError) as caught:
+        file_tables(shop, [source(location)], schema="b")
+
+    assert f"source shop.orders (models/models.yml): {message}" in str(caught.value)
+
+
+def test_locations_become_tables(shop: Project) -> None:
+    (text,) = file_tables(shop, [source("read_csv('a.csv', all_varchar=true, delim='|', nullstr='NA')")], schema="b")
+    (parquet,) = file_tables(shop, [source("read_parquet('s3://x/*.parquet', union_by_name = true)")], schema="b")
+
+    assert (text.schema, text.name, text.format, text.null_text) == ("b_shop", "orders", "csv", "NA")
+    assert text.location == str(shop.root / "a.csv")
+    assert text.options == {"header": "true", "escape": '"', "multiLine": "true", "sep": "|"}
+    assert (parquet.format, parquet.location, parquet.null_text) == ("parquet", "s3://x/*.parquet", None)
+    assert parquet.options == {"mergeSchema": "true"}
+
+
+def source(location: str) -> Source:
+    return Source(
+        unique_id="source.tiny.shop.orders",
+        source_name="shop",
+        name="orders",
+        description="",
+        external_location=location,
+        relation_name=None,
+        file_path="models/models.yml",
+        columns={},
+        meta={},
+    )
