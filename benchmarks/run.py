@@ -11,6 +11,7 @@ TOPICS = (
     "startup",
     "build",
     "sources",
+    "catalog_site",
     "validation",
     "export",
     "drift",
