@@ -79,7 +79,7 @@ class Placement:
         """Whether a row of the table lies in this part, as a condition."""
         if part not in self.train_parts:
             return self.holds_sql(part.split)
-        return self._holds(_variable(f"part_{self.train_parts.index(part)}"))
+        return self._holds(_variable(_part_name(part.subset)))
 
     @property
     def fold_sql(self) -> str:
@@ -195,20 +195,24 @@ def place_rows(
             by_entity=not is_movable(spec),
             movable_flags=_flags(spec, known),
         )
-    stretches = facts.blocks.stretches if len(facts.blocks.stretches) > 1 else (None,)
-    _fill(
-        engine,
-        _BITS,
-        [split_bits_sql(relation, spec, facts, known, kept_points=kept_points, stretch=each) for each in stretches],
-    )
+    counts: dict[tuple[str, int | None], int] = {}
+    stretches = facts.blocks.stretches
+    for stretch in stretches:
+        # NOTE: one stretch after the other, since an export's memory does not hold the bits of a billion rows twice.
+        only = stretch if len(stretches) > 1 else None
+        bits = split_bits_sql(relation, spec, facts, known, kept_points=kept_points, stretch=only)
+        engine.rows(bits.kept_as(_BITS))
+        for row in engine.rows(_KEPT):
+            place = (row["place"], row["part"])
+            counts[place] = counts.get(place, 0) + int(row["row_count"])
+        _load_bits(engine, spec, facts.blocks, stretch)
     if kept_points:
         engine.rows(Query.of(Step("drop_points", f"drop table temp.{POINTS}")))
-    placement = _placement(engine, spec, facts)
+    placement = _placement(spec, facts, counts)
     empty = [name for name, count in placement.row_counts.items() if not count]
     if empty:
-        counts = {**placement.row_counts, **placement.dropped}
-        raise ExportError(empty_message(engine, relation, spec, empty, counts, advice=empty_advice))
-    _load_bits(engine, spec, placement)
+        found = {**placement.row_counts, **placement.dropped}
+        raise ExportError(empty_message(engine, relation, spec, empty, found, advice=empty_advice))
     holds = {split: placement.holds_sql(split) for split in placement.row_counts}
     findings += exception_findings(engine, relation, spec, holds, frozen=freeze.splits)
     return replace(placement, findings=tuple(findings))
@@ -241,14 +245,12 @@ def _mark_newest(
         mark_known_rows(engine, relation, columns, newest, variables, key=spec.key, facts=facts)
 
 
-def _placement(engine: Engine, spec: DatasetSpec, facts: TableFacts) -> Placement:
-    """The counts of the bits that the session keeps."""
+def _placement(spec: DatasetSpec, facts: TableFacts, found: Mapping[tuple[str, int | None], int]) -> Placement:
+    """What the rows per place and part of train come to."""
     counts: dict[str, int] = {}
-    parts: dict[int | None, int] = {}
-    for row in engine.rows(_KEPT):
-        counts[row["place"]] = counts.get(row["place"], 0) + int(row["row_count"])
-        if row["place"] == "train":
-            parts[row["part"]] = parts.get(row["part"], 0) + int(row["row_count"])
+    for (place, _), count in found.items():
+        counts[place] = counts.get(place, 0) + count
+    parts = {part: count for (place, part), count in found.items() if place == "train"}
     row_counts = {name: counts.get(name, 0) for name in spec.splits}
     if isinstance(spec.split, ColumnSplit):
         row_counts = {name: count for name, count in row_counts.items() if count or name in ("train", "test")}
@@ -267,43 +269,24 @@ def _placement(engine: Engine, spec: DatasetSpec, facts: TableFacts) -> Placemen
     )
 
 
-def _load_bits(engine: Engine, spec: DatasetSpec, placement: Placement) -> None:
-    """Puts the kept bits into variables, where an expression can ask them."""
-    found: dict[str, str] = {}
-    for split in placement.row_counts:
-        found[split] = f"bit_or(bits) filter (place = {literal(split)})"
-    for i, part in enumerate(placement.train_parts):
-        index = "null" if part.subset is None else spec.subsets.index(part.subset)
-        found[f"part_{i}"] = f"bit_or(bits) filter (place = 'train' and part is not distinct from {index})"
-    for i in range(placement.fold_bits):
+def _load_bits(engine: Engine, spec: DatasetSpec, blocks: RowBlocks, stretch: tuple[int, int]) -> None:
+    """Puts the kept bits of a stretch into variables, where an expression can ask them."""
+    found = {split: f"bit_or(bits) filter (place = {literal(split)})" for split in spec.splits}
+    for i, subset in [*enumerate(spec.subsets), ("null", None)] if spec.subsets else []:
+        found[_part_name(subset)] = f"bit_or(bits) filter (place = 'train' and part is not distinct from {i})"
+    for i in range(fold_bit_count(spec)):
         found[f"fold_bit_{i}"] = f"bit_or(fold_bit_{i})"
     terms = ", ".join(f"{bits} as {_column(name)}" for name, bits in found.items())
-    _fill(
-        engine,
-        _BLOCKS,
-        [
-            Query.of(
-                Step(
-                    "bits_per_block",
-                    f"select block, {terms} from temp.{_BITS} where block between {first} and {last}"
-                    " group by block order by block",
-                )
-            )
-            for first, last in placement.blocks.stretches
-        ],
-    )
-    engine.rows(Query.of(Step("drop_bits", f"drop table temp.{_BITS}")))
+    side_by_side = Step("bits_per_block", f"select block, {terms} from temp.{_BITS} group by block order by block")
+    engine.rows(Query.of(side_by_side).kept_as(_BLOCKS))
     for name in found:
-        placement.blocks.load(engine, _variable(name), table=_BLOCKS, bits=_column(name))
-    engine.rows(Query.of(Step("drop_blocks", f"drop table temp.{_BLOCKS}")))
+        blocks.load(engine, _variable(name), table=_BLOCKS, bits=_column(name), stretch=stretch)
+    for table in (_BITS, _BLOCKS):
+        engine.rows(Query.of(Step("drop_bits", f"drop table temp.{table}")))
 
 
-def _fill(engine: Engine, table: str, queries: Sequence[Query]) -> None:
-    """Makes a table of the session from the rows of all these queries, one after the other."""
-    first, *rest = queries
-    engine.rows(first.kept_as(table))
-    for query in rest:
-        engine.rows(Query.of(Step(query.name, f"insert into temp.{table}\n{query.text}")))
+def _part_name(subset: float | None) -> str:
+    return f"part_{'rest' if subset is None else subset}"
 
 
 _BITS = "split_bits"

@@ -81,7 +81,16 @@ class RowBlocks:
         """The loaded bits of one block."""
         return f"getvariable({literal(f'{variable}_{block}')})::bit"
 
-    def load(self, engine: Engine, variable: str, *, table: str, bits: str, condition: str = "true") -> None:
+    def load(
+        self,
+        engine: Engine,
+        variable: str,
+        *,
+        table: str,
+        bits: str,
+        condition: str = "true",
+        stretch: tuple[int, int] | None = None,
+    ) -> None:
         """Puts bits of a table of the session into the variable, for `is_in_sql`.
 
         Args:
@@ -90,8 +99,10 @@ class RowBlocks:
             table: Has a column `block`, and one row at most per block that satisfies the condition.
             bits: The column with the bits; NULL or no row for a block that has none.
             condition: Rows of the table to take them from.
+            stretch: The first and the last block that are loaded; all when left out.
         """
-        for block in range(self.count):
+        first, last = stretch or (0, self.count - 1)
+        for block in range(first, last + 1):
             name = identifier(f"{variable}_{block}")
             found = f"(select {bits} from temp.{identifier(table)} where block = {block} and {condition})"
             engine.rows(Query.of(Step("load_bits", f"set variable {name} = {found}")))
