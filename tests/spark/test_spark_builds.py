@@ -19,6 +19,7 @@ from warehouse import records
 from warehouse.builds import build_warehouse, list_builds, roll_back
 from warehouse.builds.spark_sources import file_tables
 from warehouse.dbt_manifest import Source
+from warehouse.engine import spark_session
 from warehouse.errors import BuildError, ProjectError, StorageError
 from warehouse.project import Project
 from warehouse.published import build_ids, find_build, published_id, read_spark_place, spark_prefix
@@ -248,3 +249,24 @@ def source(location: str) -> Source:
         columns={},
         meta={},
     )
+
+
+def test_doctor_says_whether_the_cluster_can_be_used(
+    shop: Project, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(shop.root)
+    monkeypatch.setenv("SPARK_REMOTE", shop.settings.spark_remote)
+
+    told = json.loads(run("doctor", "--json").out)["spark"]
+
+    assert [(check["name"], check["is_fine"]) for check in told] == [
+        *(("client", True), ("server", True), ("target", True))
+    ]
+    assert told[1]["found"].startswith("Spark 4")
+    assert "session_id" not in told[1]["found"]
+
+    monkeypatch.setenv("SPARK_REMOTE", "sc://127.0.0.1:1")
+    monkeypatch.setattr(spark_session, "READY_SECONDS", 1)
+    outcome = run("doctor")
+    assert outcome.code == 1
+    assert "server is missing: no Spark Connect server answers at sc://127.0.0.1:1" in outcome.out

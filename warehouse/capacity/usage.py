@@ -10,7 +10,7 @@ from warehouse.engine.base import Engine
 from warehouse.engine.local import LocalEngine
 from warehouse.exports.timing import ExportTime, export_times
 from warehouse.project import Project
-from warehouse.published import BuildFiles, open_build, published_id
+from warehouse.published import BuildFiles, find_build, open_build, published_id
 from warehouse.records import Status
 from warehouse.sql import Query, Step
 
@@ -89,7 +89,7 @@ def read_largest_tables(engine: Engine) -> tuple[TableSize, ...]:
 
 
 def read_usage(project: Project, *, now: datetime) -> Usage:
-    """What is measured of this project by now; a project without builds has none of it.
+    """What is measured of this project by now; a project without builds has none of it, and builds on Spark take none.
 
     Raises:
         ProjectError: the published build is gone.
@@ -97,7 +97,7 @@ def read_usage(project: Project, *, now: datetime) -> Usage:
     """
     build_id, build_bytes = None, 0
     tables: tuple[TableSize, ...] = ()
-    if published_id(project) is not None:
+    if published_id(project) is not None and not find_build(project).is_on_spark:
         files, connection = open_build(project)
         with connection:
             tables = read_largest_tables(LocalEngine(connection))
@@ -122,8 +122,10 @@ def read_usage(project: Project, *, now: datetime) -> Usage:
 def _builds(project: Project, *, now: datetime) -> tuple[list[BuildSize], list[str]]:
     found, strange = [], []
     for record in records.read_records(project):
-        path = BuildFiles(id=record.id, path=project.builds_path / record.id).database_path
-        if record.command != "build" or record.status is not Status.PASSED or not path.is_file():
+        files = BuildFiles(id=record.id, path=project.builds_path / record.id)
+        if record.command != "build" or record.status is not Status.PASSED:
+            continue
+        if files.is_on_spark or not files.database_path.is_file():
             continue
         started_at = _moment(record.started_at, now=now)
         if started_at is None or record.seconds < 0:
@@ -134,7 +136,7 @@ def _builds(project: Project, *, now: datetime) -> tuple[list[BuildSize], list[s
             id=record.id,
             started_at=started_at,
             seconds=record.seconds,
-            byte_count=path.stat().st_size,
+            byte_count=files.database_path.stat().st_size,
             is_whole=not (options.get("select") or options.get("exclude")),
         )
         found.append(size)
