@@ -19,7 +19,7 @@ class Assumptions:
 
     row_bytes: float = 100.0
     """As it lies in files. Assumed."""
-    export_ns_per_row: float = 1670.0
+    export_ns_per_row: float = 1800.0
     """CPU time of a whole export on DuckDB, with its search for leaks. Measured at 100 million rows of four columns."""
     spill_bytes_per_row: float = 24.0
     """What an export spills and reads again. Measured likewise."""

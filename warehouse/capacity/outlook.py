@@ -20,7 +20,7 @@ from warehouse.reports.visible import size_text
 
 SPILL_BYTES_PER_ROW = 30
 """What an export leaves on the disk at most while it runs, beside the version; docs/scale.md has the measurement."""
-PROCESS_MB = 350
+PROCESS_MB = 500
 """What a process takes beside DuckDB's memory limit; likewise."""
 NIGHT_SECONDS = 8 * 3600
 """What a build and all exports may take together, so that they are done in the morning."""
