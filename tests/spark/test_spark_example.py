@@ -52,6 +52,7 @@ def test_every_table_is_the_same_row_for_row(spark: Any, builds: tuple[Build, Bu
         tables = [name for (name,) in connection.execute("select table_name from information_schema.tables").fetchall()]
         for table in tables:
             rows_there = spark.sql(f"select * from {schema}.{table}").toArrow()
+            connection.register("rows_there", rows_there)
             columns = "select list(column_name || ' ' || column_type) from (describe {})"
             shapes = [connection.execute(columns.format(name)).fetchone() for name in (f"main.{table}", "rows_there")]
             (missing,) = connection.execute(
