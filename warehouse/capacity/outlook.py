@@ -22,6 +22,8 @@ SPILL_BYTES_PER_ROW = 30
 """What an export leaves on the disk at most while it runs, beside the version; docs/scale.md has the measurement."""
 PROCESS_MB = 500
 """What a process takes beside DuckDB's memory limit; likewise."""
+BIT_COPIES = 5
+"""How often the bits of every row's split lie in memory: in variables, and in the statements that ask them."""
 NIGHT_SECONDS = 8 * 3600
 """What a build and all exports may take together, so that they are done in the morning."""
 SOON_DAYS = 90
@@ -195,10 +197,10 @@ def memory_limit_of(machine: Machine, usage: Usage, *, memory_limit: str) -> Lim
     largest = usage.tables[0]
     export_mb = export_memory_mb(column_count=largest.column_count) + PROCESS_MB
     bits = largest.row_count * len(SPLITS)
-    needed = export_mb * 10**6 + bits // 8
+    needed = export_mb * 10**6 + BIT_COPIES * bits // 8
     sentences = (
         f"the largest table, {largest.name}, has {largest.row_count:,} rows; an export of it takes up to "
-        f"{size_text(needed)} of {size_text(machine.memory_bytes)}, a bit for each row and split among them, "
+        f"{size_text(needed)} of {size_text(machine.memory_bytes)}, five bits for each row and split among them, "
         "and spills the rest",
         f"everything else keeps DuckDB below {memory_limit} (memory_limit)",
     )
