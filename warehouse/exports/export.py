@@ -62,8 +62,8 @@ from warehouse.reports.leakage_json import leakage_json
 from warehouse.sql import Query, Relation, Step
 
 MEMORY_MB = 350
-"""DuckDB's memory limit; with Python and the Parquet writers' own buffers, a process stays below 700 MB for a hundred
-million rows."""
+"""DuckDB's memory limit; with Python and the Parquet writers' own buffers, a process stays below 700 MB for tens of
+millions of rows; docs/scale.md says what more take."""
 
 MEMORY_MB_PER_COLUMN = 4
 """For wide tables: every thread pins blocks and fills a buffer of each column."""
