@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import uuid
@@ -27,8 +28,12 @@ server.stop()
 def spark_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a Sail server without a session: every client gets a catalog of its own there.
 
-    A process of its own, whose tables lie in a temporary folder.
+    A process of its own, whose tables lie in a temporary folder. `TEST_SPARK_REMOTE` names another server in its place,
+    a real Spark, which must see this machine's files.
     """
+    if given := os.environ.get("TEST_SPARK_REMOTE"):
+        yield given
+        return
     folder = tmp_path_factory.mktemp("spark")
     with (
         (folder / "server.log").open("wb") as log,

@@ -112,7 +112,7 @@ EXPRESSIONS: dict[str, list[tuple[str, Any]]] = {
     "pow": [("2 ** 3", 8.0), ("power(4, 0.5)", 2.0)],
     "shift": [("8 >> 1", 4), ("1 + 8 >> 1", 4)],
     "case": [
-        ("case when null then 1 else 2 end", 2),
+        ("case when null::boolean then 1 else 2 end", 2),
         ("case 3 when 3 then 'x' end", "x"),
         ("case when false then 1 end", None),
     ],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -13,10 +15,14 @@ from warehouse.sql import Query, Relation, Step, identifier
 from warehouse.statistics.bins import QUANTILE_LEVELS
 from warehouse.statistics.distance import Counts, rising
 from warehouse.statistics.kinds import Family
-from warehouse.statistics.profile import Measured, Sketch, chunks
+from warehouse.statistics.profile import Measured, Sketch, chunks, power_of_two
 
 SAMPLE_ROWS = 30_000
-"""About how many rows the sample has; chosen by a hash of the row, so their order and the day do not matter."""
+"""About how many rows the sample has; chosen by the row's values, so their order and the day do not matter."""
+MIXED_COLUMNS, MOST_MIXED = 3, 8
+"""So many columns decide whether a row is in the sample; and so many, with two of texts, where they decide badly."""
+_FACTORS = (1.618033988749895, 1.4142135623730951, 1.7320508075688772, 1.324717957244746)
+"""No fraction of whole numbers comes near them, so that no period in the rows meets theirs."""
 
 
 def first_scan_sql(relation: Relation, columns: Sequence[Measured]) -> Query:
@@ -68,19 +74,28 @@ def odd_values_sql(relation: Relation, columns: Sequence[Measured]) -> Query:
 
 
 def sample_rows_sql(
-    relation: Relation, columns: Sequence[Measured], *, keep_one_in: int, by_place: bool = False
+    relation: Relation,
+    columns: Sequence[Measured],
+    *,
+    spreads: Sequence[Spread],
+    keep_one_in: int,
+    thoroughly: bool = False,
+    by_place: bool = False,
 ) -> Query:
     """One row per row of the sample, all doubles: `place`, 1; `number_i` of columns with numbers, NaN where not finite.
 
     Of reals and times also `present_i`, 1 or 0; of strings `string_i` (NaN for null), which differs where strings do,
     and `spaced_i`, whether white space lies between words, 1 or 0.
 
-    A row is in the sample by a hash of some columns, whatever the order of rows. Equal rows are in it together, so few
-    different rows may give a lopsided sample; `by_place` hashes the row's place in the relation instead.
+    A row is in the sample by numbers made of some columns, the same on every engine, whatever the order of rows. Equal
+    rows are in it together, so few different rows may give a lopsided sample; `thoroughly` looks at more columns, and
+    `by_place` hashes the row's place in the relation instead.
     """
-    hashed = "row_number() over ()" if by_place else ", ".join(identifier(column.name) for column in _telling(columns))
-    kept = f"hash({hashed}) % {int(keep_one_in)} = 0" if keep_one_in > 1 else "true"
-    clause = "qualify" if by_place else "where"
+    kept, clause = "true", "where"
+    if keep_one_in > 1 and by_place:
+        kept, clause = f"hash(row_number() over ()) % {int(keep_one_in)} = 0", "qualify"
+    elif keep_one_in > 1:
+        kept = f"{_chance_sql(columns, spreads, thoroughly=thoroughly)} < {1 / keep_one_in:.17e}"
     values = ", ".join(f"{sql} as {name}" for name, sql in _sample_values(columns).items())
     return Query.of(Step("sample_rows", f"select {values} from {relation.sql} {clause} {kept}"))
 
@@ -106,11 +121,47 @@ def _sample_values(columns: Sequence[Measured]) -> dict[str, str]:
     return values
 
 
-def _telling(columns: Sequence[Measured]) -> list[Measured]:
-    """Up to eight columns that tell rows apart best for the cost of hashing them."""
-    order = [Family.REAL, Family.TIMESTAMP, Family.DECIMAL, Family.INTEGER, Family.STRING]
-    rank = {family: place for place, family in enumerate(order)}
-    return sorted(columns, key=lambda column: rank.get(column.family, len(order)))[:8]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """What is known of a column's values before any are sampled."""
+
+    low: float = 0.0
+    """Of finite values, as numbers."""
+    high: float = 0.0
+    has_nulls: bool = True
+    has_odd: bool = True
+    """Whether NaN or infinities are among them."""
+
+
+def _chance_sql(columns: Sequence[Measured], spreads: Sequence[Spread], *, thoroughly: bool = False) -> str:
+    """A number from 0 to below 1 that looks like chance, made of the columns that tell rows apart best.
+
+    By arithmetic of doubles that every engine does alike, and that costs less than a hash: fractions of multiples.
+    """
+    order = [Family.REAL, Family.TIMESTAMP, Family.DECIMAL, Family.INTEGER]
+    # Of one value only, a column tells nothing.
+    telling = [
+        (column, spread)
+        for column, spread in zip(columns, spreads, strict=True)
+        if spread.low < spread.high and column.family in order
+    ]
+    telling.sort(key=lambda one: (order.index(one[0].family), one[1].low - one[1].high))
+    chosen = telling[: MOST_MIXED if thoroughly else MIXED_COLUMNS]
+    terms = []
+    for (column, spread), factor in zip(chosen, cycle(_FACTORS), strict=False):
+        number = column.finite_sql if spread.has_odd else column.number_sql
+        number = f"coalesce({number}, 0)" if spread.has_nulls or spread.has_odd else number
+        # So large that neighbours land far apart, and so small that doubles have 23 bits left for the fraction.
+        scale = 2.0**28 / power_of_two(max(abs(spread.low), abs(spread.high))) * factor
+        terms.append(f"{number} * {scale:.17e}")
+    if len(chosen) < 2 or thoroughly:
+        # A text takes a real hash, which costs more than all the rest: where nothing else tells rows apart.
+        for column in [column for column in columns if column.family is Family.STRING][: 2 if thoroughly else 1]:
+            digits = f"('0x' || substr(md5(cast({identifier(column.name)} as varchar)), 1, 7))::bigint"
+            terms.append(f"coalesce({digits}, 0) * {_FACTORS[-1] * (1 + len(terms)):.17e}")
+    total = f"({' + '.join(terms or ['0.0'])})"
+    again = f"(({total} - floor({total})) * 9.30161803398874989e3)"
+    return f"({again} - floor({again}))"
 
 
 def sketch(engine: Engine, relation: Relation, columns: Sequence[Measured], *, row_count: int) -> dict[str, Sketch]:
@@ -121,11 +172,24 @@ def sketch(engine: Engine, relation: Relation, columns: Sequence[Measured], *, r
         # Few columns have values that are not finite: only these are asked for them, in another scan.
         odd = [index for index, column in enumerate(chunk) if column.may_be_infinite and _has_odd(row, index)]
         found = engine.rows(odd_values_sql(relation, [chunk[index] for index in odd]))[0] if odd else {}
-        samples = _sample(engine, relation, chunk, row_count)
-        for index, column in enumerate(chunk):
+        known = []
+        for index in range(len(chunk)):
             facts = {name: row.get(f"{name}_{index}") for name in ("minimum", "maximum")}
             if index in odd:
                 facts |= {name: found[f"{name}_{odd.index(index)}"] for name in _ODD_FACTS}
+            known.append(facts)
+        spreads = [
+            Spread(
+                low=facts["minimum"] or 0.0,
+                high=facts["maximum"] or 0.0,
+                has_nulls=row[f"present_{index}"] < row_count,
+                has_odd=index in odd,
+            )
+            for index, facts in enumerate(known)
+        ]
+        samples = _sample(engine, relation, chunk, row_count, spreads)
+        for index, column in enumerate(chunk):
+            facts = known[index]
             sketches[column.name] = Sketch(
                 row_count=row_count,
                 present_count=row[f"present_{index}"],
@@ -148,17 +212,23 @@ def _has_odd(row: Mapping[str, Any], index: int) -> bool:
     return row[f"present_{index}"] > 0 and not all(value is not None and math.isfinite(value) for value in extremes)
 
 
-def _sample(engine: Engine, relation: Relation, columns: Sequence[Measured], row_count: int) -> list[dict[str, Any]]:
+def _sample(
+    engine: Engine,
+    relation: Relation,
+    columns: Sequence[Measured],
+    row_count: int,
+    spreads: Sequence[Spread],
+) -> list[dict[str, Any]]:
     """Of each column what the sample tells, by the names of the sketch."""
     keep_one_in = max(1, round(row_count / SAMPLE_ROWS))
     names = list(_sample_values(columns))
-    query = sample_rows_sql(relation, columns, keep_one_in=keep_one_in)
-    found = dict(zip(names, engine.number_columns(query), strict=True))
     expected = row_count / keep_one_in
-    # Six standard deviations off: equal rows came in clumps.
-    if keep_one_in > 1 and abs(len(found["place"]) - expected) > 6 * math.sqrt(expected):
-        query = sample_rows_sql(relation, columns, keep_one_in=keep_one_in, by_place=True)
+    for choice in ({}, {"thoroughly": True}, {"by_place": True}):
+        query = sample_rows_sql(relation, columns, spreads=spreads, keep_one_in=keep_one_in, **choice)
         found = dict(zip(names, engine.number_columns(query), strict=True))
+        # Six standard deviations off: equal rows came in clumps.
+        if keep_one_in == 1 or abs(len(found["place"]) - expected) <= 6 * math.sqrt(expected):
+            break
     return [_sample_facts(column, index, found) for index, column in enumerate(columns)]
 
 
