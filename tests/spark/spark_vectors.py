@@ -298,6 +298,7 @@ REFUSED: dict[str, str] = {
     "set variable x = 1": "set",
     "select 1 from read_csv('x')": "readcsv",
     'select 1 from "warehouse"."nowhere"."t"': "schema 'nowhere'",
+    "select 1 from read_parquet(['a[*]b'], union_by_name = true, hive_partitioning = false)": "files whose paths hold",
     "select 1 from read_parquet(['x'])": "read_parquet",
     "select 'a' || :b from t": "parameter",
     "select getvariable('x') as v": "getvariable",

@@ -64,16 +64,16 @@ def test_columns_have_duckdbs_names_of_types(there: SparkEngine) -> None:
 
 def test_a_builds_table_is_read_by_its_name_in_the_warehouse(there: SparkEngine) -> None:
     there.session.sql("create schema if not exists b1_marts")
-    there.session.sql("create table b1_marts.`fct x` using parquet as select 7 as `a b`")
-    relation = Relation.table("warehouse", "marts", "fct x")
+    there.session.sql("create table b1_marts.fct_x using parquet as select 7 as `a b`")
+    relation = Relation.table("warehouse", "marts", "fct_x")
 
     assert there.columns(relation) == (Column("a b", "INTEGER"),)
     assert there.rows(asked(f'select "a b" + $more as n from {relation.sql}', more=1)) == [{"n": 8}]
-    there.session.sql("drop table b1_marts.`fct x`")
+    there.session.sql("drop table b1_marts.fct_x")
 
 
 def test_files_are_read_by_the_names_of_their_columns(there: SparkEngine, tmp_path: Path) -> None:
-    paths = [str(tmp_path / "a [1].parquet"), str(tmp_path / "x=3.parquet")]
+    paths = [str(tmp_path / "a 1.parquet"), str(tmp_path / "x=3.parquet")]
     with connect(None) as connection:
         connection.execute(f"copy (select 1 as a, 'x' as b) to '{paths[0]}'")
         connection.execute(f"copy (select 'y' as b, 2 as a) to '{paths[1]}'")

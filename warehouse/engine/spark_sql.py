@@ -6,8 +6,10 @@ rules. What is not in the table is an error that names it, never a guess.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 from sqlglot import exp, parse
@@ -214,7 +216,12 @@ class _Statements:
         if not isinstance(paths, exp.Array) or said != known:
             raise UntranslatableError("read_parquet but with union_by_name = true, hive_partitioning = false")
         names = tuple(path.name for path in paths.expressions)
-        view = f"parquet files {len(self._found.files)}"
+        if any(char in name for name in names for char in "*?[]{}\\"):
+            raise UntranslatableError(
+                "files whose paths hold *, ?, [, ], {, } or a backslash, which are patterns to it"
+            )
+        # Named by what it reads: Spark asks for a view that another one reads by its name, whenever that is read.
+        view = f"parquet_{sha256(json.dumps(names).encode()).hexdigest()[:16]}"
         self._found.files[view] = names
         return spark_identifier(view)
 
