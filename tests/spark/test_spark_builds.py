@@ -38,6 +38,14 @@ sources:
     tables:
       - name: orders
 """
+EXPOSURE = """
+exposures:
+  - name: spending
+    type: ml
+    owner: {name: Shop, email: shop@example.com}
+    depends_on: [ref('orders')]
+    config: {meta: {dataset: {key: order_id, label: amount, split: {method: hash, shares: {train: 0.8, test: 0.2}}}}}
+"""
 ORDERS = "order_id,customer,amount\n1,ann,10\n2,bob,20\n3,ann,30\n"
 SUITE = """
 expectations:
@@ -66,6 +74,7 @@ def shop(spark_remote: str, tmp_path_factory: pytest.TempPathFactory) -> Project
         "      - {name: customer, data_type: string, constraints: [{type: not_null}]}\n"
     )
     (root / "models/kept.sql").write_text("{{ config(materialized='table') }} select customer from {{ ref('orders') }}")
+    (root / "models/exposures.yml").write_text(EXPOSURE)
     (root / "expectations").mkdir()
     (root / "expectations/customers.yml").write_text(SUITE)
     project = Project.find(root)
@@ -166,6 +175,7 @@ def test_a_kill_leaves_the_published_build_and_the_next_drops_its_schemas(spark:
     "words",
     [
         *(["sql", "select 1"], ["dev"], ["push", "--store", "file://{folder}"]),
+        *(["export", "spending"], ["drift", "orders", "data/orders.csv"]),
     ],
     ids=" ".join,
 )
