@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -74,3 +75,17 @@ def test_without_the_extra_the_error_says_how_to_install_it(monkeypatch: pytest.
 )
 def test_an_address_is_shown_without_what_may_be_secret(remote: str, shown: str) -> None:
     assert shown_remote(remote) == shown
+
+
+def test_spark_is_reached_from_a_process_whose_main_module_is_no_file(spark_project: Project) -> None:
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom warehouse.engine.spark_session import connect_spark\n"
+        "from warehouse.project import Project, Settings\n"
+        "project = Project(root=Path(sys.argv[1]), settings=Settings(spark_remote=sys.argv[2]))\n"
+        "session = connect_spark(project)\nprint(session.sql('select 1').collect()[0][0])\nsession.stop()"
+    )
+    words = [sys.executable, "-c", script, str(spark_project.root), spark_project.settings.spark_remote]
+
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,23 @@ SETTINGS = {
 }
 
 
+@contextmanager
+def _as_a_program() -> Iterator[None]:
+    """Lets Spark's client be imported where the main module is no file, under `python -c` and in workers of tests.
+
+    It takes such a process for one that runs its own doctests, and ends it.
+    """
+    main = sys.modules["__main__"]
+    is_file = hasattr(main, "__file__")
+    if not is_file:
+        main.__file__ = ""
+    try:
+        yield
+    finally:
+        if not is_file:
+            del main.__file__
+
+
 def connect_spark(project: Project) -> SparkSession:
     """A session on the cluster of the project's setting `spark_remote`; the caller stops it.
 
@@ -42,7 +60,7 @@ def connect_spark(project: Project) -> SparkSession:
         raise ProjectError(
             'no Spark cluster is set: add spark_remote = "sc://host:15002" to [tool.warehouse], or set SPARK_REMOTE'
         )
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _as_a_program():
         # Its way to pandas, which nothing here takes, is untried with pandas 3.
         warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas", category=FutureWarning)
         grpc = import_extra("grpc", extra="spark")
