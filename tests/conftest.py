@@ -5,12 +5,11 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from common import NOW, PROJECTS, Outcome
 from fake_builds import Fake
 from hypothesis import HealthCheck, settings
 from s3_server import Server, s3_server
@@ -25,9 +24,6 @@ from warehouse.storage import connect
 # How long one example takes says how busy the machine is.
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("project")
-
-NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-PROJECTS = Path(__file__).parent / "projects"
 
 
 @pytest.fixture
@@ -45,15 +41,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     (root / "expectations").mkdir()
     monkeypatch.chdir(root)
     return Project.find(root)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command did."""
-
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from conftest import PROJECTS, Outcome
+from common import PROJECTS, Outcome
 
 from warehouse.project import Project
 

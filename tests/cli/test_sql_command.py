@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from conftest import Outcome
+from common import Outcome
 from fake_builds import Fake
 
 SLOW = "select count(*) from range(1000000000000) t(i)"

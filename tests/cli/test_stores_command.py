@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Outcome
+from common import Outcome
 from fake_builds import Fake
 
 from warehouse import records

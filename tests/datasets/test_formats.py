@@ -195,7 +195,7 @@ def test_bytes_are_the_same_for_any_number_of_threads(
 
 def export_into(project: Any, state: str) -> str:
     """The fingerprint of a first version, written into a folder of datasets of its own."""
-    from conftest import NOW
+    from common import NOW
 
     from warehouse.exports.export import export_dataset
 

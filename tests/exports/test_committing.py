@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import NOW
+from common import NOW
 from fake_builds import Fake
 
 from warehouse import storage

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import site_projects
-from conftest import NOW
+from common import NOW
 from fake_builds import Fake
 
 from warehouse.errors import LockedError, StorageError
