@@ -2,17 +2,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from threading import Thread
 
 import pytest
 import site_projects
+from site_projects import NOW
 
 from warehouse.project import Project
 from warehouse.site.serving import SiteServer, open_server
 from warehouse.site.site import Site, build_site
-
-NOW = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
 
 
 @dataclass(frozen=True)

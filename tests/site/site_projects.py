@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from fake_builds import column_doc, exposure_node, manifest_document, model_node
 
 from warehouse.project import Project
 
+NOW = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
+"""When its site is built."""
 HOSTILE = (
     "<script>document.title='hit'</script>\"'>&#x27; {{ 7*7 }} \x1b[31m\u202e<img src=x onerror=alert(1)> `x` \x00"
 )

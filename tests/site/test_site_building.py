@@ -12,8 +12,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import site_projects
-from common import NOW
 from fake_builds import Fake
+from site_projects import NOW
 
 from warehouse.errors import LockedError, StorageError
 from warehouse.project import Project
