@@ -114,4 +114,4 @@ def test_only_builds_open_a_database_to_write() -> None:
     }
 
     # The seal of a new build, and the analyst's own file; dbt itself writes into either before anybody reads it.
-    assert writers == {"warehouse/builds/running.py", "warehouse/builds/dev.py"}
+    assert writers == {"warehouse/builds/targets.py", "warehouse/builds/dev.py"}
