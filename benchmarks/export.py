@@ -9,7 +9,6 @@ times for all of it, 1.5 times without the search for leaks; under 700 MB, and n
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -21,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from measure import OUT, Measurement, print_bound, run_process
+from table_project import database_of, make_table_project
 
 FOLDER = OUT / "export"
-BUILD = "20261123T000000Z"
 SCRIPT = str(Path(__file__))
 SHARES = {"shares": {"train": 0.8, "dev": 0.1, "test": 0.1}}
 KINDS = {
@@ -51,25 +50,12 @@ def project_path(row_count: int) -> Path:
 
 
 def database_path(row_count: int) -> Path:
-    return project_path(row_count) / "var/warehouse/builds" / BUILD / "warehouse.duckdb"
+    return database_of(project_path(row_count))
 
 
 def make_project(row_count: int) -> None:
     """A project whose published build has a table of this many rows; made once."""
-    import duckdb
-
-    root = project_path(row_count)
-    if (root / "done").exists():
-        return
-    shutil.rmtree(root, ignore_errors=True)
-    database = database_path(row_count)
-    (database.parent / "dbt").mkdir(parents=True)
-    (root / "dbt_project.yml").write_text("name: bench\n")
-    with duckdb.connect(str(database)) as connection:
-        connection.execute(TABLE, {"row_count": row_count})
-    (database.parent / "dbt/manifest.json").write_text(json.dumps(dbt_manifest()))
-    (root / "var/warehouse/current").symlink_to(database.parent)
-    (root / "done").touch()
+    make_table_project(project_path(row_count), TABLE, {"row_count": row_count}, dbt_manifest())
 
 
 TABLE = """

@@ -16,7 +16,6 @@ by the clock is printed beside it: on a machine that others use, it tells of the
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import sys
@@ -29,10 +28,10 @@ from importlib import import_module
 from pathlib import Path
 
 from measure import OUT, Measurement, print_bound, run_process
+from table_project import database_of, make_table_project
 
 FOLDER = OUT / "scale"
 SCRIPT = str(Path(__file__))
-BUILD = "20261123T000000Z"
 DATASET = "late_payments"
 PEAK_MB, LINEAR = 2048.0, 1.3
 MEMORY_LIMIT = "1500MB"
@@ -65,28 +64,15 @@ def project_path(row_count: int) -> Path:
 
 
 def database_path(row_count: int) -> Path:
-    return project_path(row_count) / "var/warehouse/builds" / BUILD / "warehouse.duckdb"
+    return database_of(project_path(row_count))
 
 
 def make_project(row_count: int) -> None:
     """A project whose published build has a table of this many rows; made once."""
-    import duckdb
-
-    root = project_path(row_count)
-    if (root / "done").exists():
-        return
-    shutil.rmtree(root, ignore_errors=True)
-    database = database_path(row_count)
-    (database.parent / "dbt").mkdir(parents=True)
-    (root / "dbt_project.yml").write_text("name: bench\n")
-    with duckdb.connect(str(database), config={"memory_limit": "1GB"}) as connection:
-        connection.execute("set enable_progress_bar = false")
-        started = time.perf_counter()
-        connection.execute(TABLE, {"row_count": row_count, "customer_count": max(row_count // 50, 1)})
+    parameters = {"row_count": row_count, "customer_count": max(row_count // 50, 1)}
+    started = time.perf_counter()
+    make_table_project(project_path(row_count), TABLE, parameters, dbt_manifest(), memory_limit="1GB")
     print(f"seconds={time.perf_counter() - started}")
-    (database.parent / "dbt/manifest.json").write_text(json.dumps(dbt_manifest()))
-    (root / "var/warehouse/current").symlink_to(database.parent)
-    (root / "done").touch()
 
 
 def dbt_manifest() -> dict[str, object]:
