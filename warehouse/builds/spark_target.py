@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from warehouse import storage
@@ -136,8 +135,3 @@ class SparkTarget:
             f"select count(*) as row_count from {spark_identifier(model.schema)}.{spark_identifier(model.alias)}"
         )
         return int(row["row_count"])
-
-
-def current_spark_path(project: Project) -> Path:
-    """The published build's file, by the link that readers open."""
-    return project.current_path / "spark.json"

@@ -15,7 +15,7 @@ from warehouse.dbt_tests import findings_of_tests
 from warehouse.findings import Finding
 from warehouse.project import Project
 from warehouse.published import BuildFiles
-from warehouse.validation import Suite, SuiteResult, ValidationResult, run_suites
+from warehouse.validation import Suite, SuiteResult, ValidationResult, run_suites_on
 
 _FULL_BYTES = 16 * 2**20
 """A disk with less room than this is full."""
@@ -113,15 +113,7 @@ class DuckDBTarget:
 
     def validate(self, suites: Sequence[Suite], on_suite: Callable[[SuiteResult], None]) -> ValidationResult:
         """What the suites found."""
-        settings = self.project.settings
-        return run_suites(
-            self.files.database_path,
-            suites,
-            memory_limit=settings.memory_limit,
-            threads=settings.threads,
-            temporary_path=self.project.temporary_path,
-            on_suite=on_suite,
-        )
+        return run_suites_on(self.project, self.files, suites, on_suite=on_suite)
 
     def make_room(self) -> None:
         """Deletes the half database when the disk is full: it is what filled it, and records must still be written."""

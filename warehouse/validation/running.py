@@ -68,7 +68,12 @@ def run_suites(
 
 
 def run_suites_on(
-    project: Project, files: BuildFiles, suites: Sequence[Suite], *, examples: int = 5
+    project: Project,
+    files: BuildFiles,
+    suites: Sequence[Suite],
+    *,
+    examples: int = 5,
+    on_suite: Callable[[SuiteResult], None] | None = None,
 ) -> ValidationResult:
     """What all expectations of these suites find on this build, in DuckDB or on Spark.
 
@@ -79,7 +84,7 @@ def run_suites_on(
     if files.is_on_spark:
         from warehouse.validation.spark_running import run_spark_suites
 
-        return run_spark_suites(project, files, suites, examples=examples)
+        return run_spark_suites(project, files, suites, examples=examples, on_suite=on_suite)
     return run_suites(
         files.database_path,
         suites,
@@ -87,6 +92,7 @@ def run_suites_on(
         threads=project.settings.threads,
         temporary_path=project.temporary_path,
         examples=examples,
+        on_suite=on_suite,
     )
 
 

@@ -22,7 +22,7 @@ from warehouse.engine.spark_values import spark_identifier, spark_literal
 from warehouse.errors import QueryError
 from warehouse.sql import Query, Step
 from warehouse.validation.column_types import column_type
-from warehouse.validation.dialect import Cursor, DuckDBDialect, Preparer, TypeCompiler, exact
+from warehouse.validation.dialect import Connection, Cursor, DuckDBDialect, Preparer, TypeCompiler, exact
 
 URL = "warehouse_spark://"
 _SAME = frozenset({"avg", "coalesce", "count", "length", "max", "min", "nullif", "stddev_samp", "sum", "abs", "lower"})
@@ -61,24 +61,16 @@ class SparkCursor(Cursor):
         self._rows = rows[::-1]
 
 
-class SparkConnection:
+class SparkConnection(Connection):
     """A DB-API connection; the session belongs to its owner."""
 
     def __init__(self, session: Any) -> None:
+        super().__init__(session)
         self._session = session
 
     def cursor(self) -> SparkCursor:
         """A new cursor."""
         return SparkCursor(self._session)
-
-    def commit(self) -> None:
-        """Nothing to do."""
-
-    def rollback(self) -> None:
-        """Nothing to do."""
-
-    def close(self) -> None:
-        """Nothing to do."""
 
 
 _ERRORS = (
