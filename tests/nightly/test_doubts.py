@@ -5,26 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from common import source_of_shop
 
 from warehouse.dbt_code import Code, read_code
-from warehouse.dbt_manifest import DbtManifest, Source
+from warehouse.dbt_manifest import DbtManifest
 from warehouse.errors import BuildError
 from warehouse.nightly.doubts import doubts_about
 from warehouse.project import Project
 
 
 def manifest(location: str | None = "data/orders.csv") -> DbtManifest:
-    source = Source(
-        unique_id="source.tiny.shop.orders",
-        source_name="shop",
-        name="orders",
-        description="",
-        external_location=location,
-        relation_name=None,
-        file_path="",
-        columns={},
-        meta={},
-    )
+    source = source_of_shop("orders", location)
     return DbtManifest(
         project_name="tiny",
         dbt_version="1.11",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from common import source_of_shop
 
 from warehouse import records, storage
 from warehouse.builds import build_warehouse
@@ -37,17 +38,7 @@ def folder(project: Project) -> Path:
 
 
 def source(location: str = "drops/*.csv", **checks: Any) -> Source:
-    return Source(
-        unique_id="source.tiny.shop.visits",
-        source_name="shop",
-        name="visits",
-        description="",
-        external_location=location,
-        relation_name=None,
-        file_path="models/shop.yml",
-        columns={},
-        meta={"checks": checks} if checks else {},
-    )
+    return source_of_shop("visits", location, file_path="models/shop.yml", meta={"checks": checks} if checks else {})
 
 
 def look(project: Project, *, move: bool = True, location: str = "drops/*.csv", **checks: Any) -> Inspection:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from common import source_of_shop
 
 from warehouse import records
 from warehouse.builds import build_warehouse, list_builds, roll_back
@@ -245,17 +246,7 @@ def test_locations_become_tables(shop: Project) -> None:
 
 
 def source(location: str) -> Source:
-    return Source(
-        unique_id="source.tiny.shop.orders",
-        source_name="shop",
-        name="orders",
-        description="",
-        external_location=location,
-        relation_name=None,
-        file_path="models/models.yml",
-        columns={},
-        meta={},
-    )
+    return source_of_shop("orders", location, file_path="models/models.yml")
 
 
 def test_doctor_says_whether_the_cluster_can_be_used(

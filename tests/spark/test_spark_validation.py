@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "validation"))
 
-from expectation_cases import CASES, HOSTILE, TABLES, Case
+from expectation_cases import CASES, HOSTILE, TABLES, Case, suites_of
 
 from warehouse.errors import ValidationError
 from warehouse.findings import Severity
@@ -46,7 +45,7 @@ def found(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[int, tup
             quoted = '"' + table.replace('"', '""') + '"'
             connection.execute(f"copy {quoted} to '{file}'")
             spark.sql(f"create table {SCHEMA}.{name} using parquet location '{file}'")
-    suites = list(_suites())
+    suites = list(suites_of(CASES_THERE))
     there = [replace(suite, table=NAMES.get(suite.table, suite.table)) for suite in suites]
     files = BuildFiles(id="20260101T000000Z", path=folder)
     results = (
@@ -57,27 +56,6 @@ def found(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[int, tup
         {each.line: each for suite in result.suites for each in suite.expectations} for result in results
     ]
     return {position: tuple(lines[position] for lines in by_line) for position, _ in CASES_THERE}
-
-
-def _suites() -> Iterator[Suite]:
-    for table in dict.fromkeys(case.table for case in CASES):
-        yield Suite(
-            name=table,
-            table=table,
-            path=Path("cases.yml"),
-            expectations=tuple(
-                Expectation(
-                    type=case.type,
-                    arguments=case.arguments,
-                    severity=Severity.CRITICAL,
-                    reason="known",
-                    path=Path("cases.yml"),
-                    line=position,
-                )
-                for position, case in CASES_THERE
-                if case.table == table
-            ),
-        )
 
 
 @pytest.mark.parametrize(("position", "case"), CASES_THERE, ids=[case.name for _, case in CASES_THERE])

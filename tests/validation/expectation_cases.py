@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
+
+from warehouse.findings import Severity
+from warehouse.validation import Expectation, Suite
 
 TABLES = """
 create table facts as
@@ -381,3 +386,21 @@ NAMES = [
     case("table_row_count_to_equal", True, table=HOSTILE, value=5, observed=5),
 ]
 CASES = [*VALUES, *TYPES, *AGGREGATES, *ROWS, *TABLE, *CONDITIONS, *NAMES]
+
+
+def suites_of(cases: Sequence[tuple[int, Case]]) -> Iterator[Suite]:
+    """The suites of these cases, one per table; each expectation's line is its case's position."""
+    for table in dict.fromkeys(case.table for _, case in cases):
+        expectations = tuple(
+            Expectation(
+                type=case.type,
+                arguments=case.arguments,
+                severity=Severity.CRITICAL,
+                reason="known",
+                path=Path("cases.yml"),
+                line=position,
+            )
+            for position, case in cases
+            if case.table == table
+        )
+        yield Suite(name=table, table=table, path=Path("cases.yml"), expectations=expectations)

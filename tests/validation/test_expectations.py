@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from expectation_cases import CASES, TABLES, Case
+from expectation_cases import CASES, TABLES, Case, suites_of
 
-from warehouse.findings import Severity
-from warehouse.validation import Expectation, ExpectationResult, Suite, run_suites
+from warehouse.validation import ExpectationResult, run_suites
 
 pytestmark = pytest.mark.slow
 
@@ -23,26 +19,9 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[int, ExpectationResu
     connection = duckdb.connect(str(path))
     connection.execute(TABLES)
     connection.close()
-    suites = list(_suites())
+    suites = list(suites_of(list(enumerate(CASES))))
     result = run_suites(path, suites, examples=3)
     return {expectation.line: expectation for suite in result.suites for expectation in suite.expectations}
-
-
-def _suites() -> Iterator[Suite]:
-    for table in dict.fromkeys(case.table for case in CASES):
-        expectations = tuple(
-            Expectation(
-                type=case.type,
-                arguments=case.arguments,
-                severity=Severity.CRITICAL,
-                reason="known",
-                path=Path("cases.yml"),
-                line=position,
-            )
-            for position, case in enumerate(CASES)
-            if case.table == table
-        )
-        yield Suite(name=table, table=table, path=Path("cases.yml"), expectations=expectations)
 
 
 @pytest.mark.parametrize(("position", "case"), list(enumerate(CASES)), ids=[case.name for case in CASES])
