@@ -262,6 +262,37 @@ STATEMENTS: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
     "from alone": (f"from {NUMBERS} as n select count(*) as n", [(4,)]),
 }
 
+# Values that are hashed together, and what they are compared with; whether their hashes are equal.
+HASHES: list[tuple[str, str, bool]] = [
+    ("1", "1", True),
+    ("1", "2", False),
+    ("null::integer", "null::integer", True),
+    ("null::integer", "0", False),
+    ("null::integer, 1", "1, null::integer", False),
+    ("null::integer, 1", "null::integer, 1", True),
+    ("1, null::varchar", "1, ''", False),
+    ("null::varchar, null::varchar", "null::varchar, ''", False),
+    ("1, true, false", "1, false, true", False),
+    ("null::boolean", "true", False),
+    ("'ab', 'c'", "'a', 'bc'", False),
+    ("'a', ''", "'', 'a'", False),
+    ("'é名'", "'é名'", True),
+    ("'a'", "'A'", False),
+    ("-0.0::double", "0.0::double", True),
+    ("-0.0::float", "0.0::float", True),
+    ("'nan'::double", "'nan'::double", True),
+    ("'nan'::double", "'inf'::double", False),
+    ("'inf'::double", "'-inf'::double", False),
+    ("0.1::double + 0.2::double", "0.3::double", False),
+    ("cast('1.50' as decimal(9, 2))", "cast('1.5' as decimal(9, 2))", True),
+    ("12345678901234567890123::hugeint", "12345678901234567890124::hugeint", False),
+    ("date '1969-12-31'", "date '1970-01-01'", False),
+    ("timestamp '1969-12-31 23:59:59.999999'", "timestamp '1969-12-31 23:59:59.999998'", False),
+    ("'ab'::blob", "'ac'::blob", False),
+    ("[1, 2]", "[2, 1]", False),
+    ("[1, 2]", "[1, 2]", True),
+]
+
 # What must be refused, and what the error names.
 REFUSED: dict[str, str] = {
     "select quantile_cont(x, 0.5) as q from t": "quantile_cont",

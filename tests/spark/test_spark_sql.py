@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from spark_vectors import AGGREGATES, EXPRESSIONS, REFUSED, STATEMENTS
+from spark_vectors import AGGREGATES, EXPRESSIONS, HASHES, REFUSED, STATEMENTS
 
 from warehouse.engine.base import Engine
 from warehouse.engine.local import LocalEngine
@@ -51,7 +51,7 @@ def asked(engine: Engine, text: str, **parameters: Any) -> list[tuple[Any, ...]]
 
 def test_every_entry_has_vectors() -> None:
     known = {*EXPRESSIONS, *AGGREGATES, *STATEMENTS}
-    # A hash of Spark's own, which no vector of DuckDB can tell.
+    # A hash of Spark's own: what it says of equality is in HASHES.
     assert {*FUNCTIONS, *VARIADIC, *OPERATORS} - {"hash"} <= known
 
 
@@ -77,6 +77,20 @@ def test_statements_give_the_same_on_both_engines(either: Engine) -> None:
     for name, (statement, expected) in STATEMENTS.items():
         parameters = {"values": [2.0, 1.5]} if "$values" in statement else {}
         assert asked(either, statement, **parameters) == [tuple(map(plain, row)) for row in expected], name
+
+
+def test_hashes_are_equal_where_values_are_and_nowhere_else(either: Engine) -> None:
+    terms = (f"hash({left}) = hash({right}) as v{place}" for place, (left, right, _) in enumerate(HASHES))
+    (found,) = asked(either, f"select {', '.join(terms)}")
+
+    assert found == tuple(is_equal for *_, is_equal in HASHES)
+
+
+def test_hashes_are_whole_numbers_that_are_not_negative(either: Engine) -> None:
+    rows = " union all ".join(f"select {i} as x, case when {i} % 3 > 0 then 't' end as t" for i in range(40))
+    text = f"select count(distinct hash(x, t)) as n, min(hash(x, t)) >= 0 as is_fine from ({rows}) as r"
+
+    assert asked(either, text) == [(40, True)]
 
 
 def test_lists_of_values_are_searched_and_nulls_stay_nulls(either: Engine) -> None:

@@ -130,8 +130,7 @@ FLAGS = frozenset({"safe", "coalesce", "big_int", "ignore_nulls"})
 def function_sql(name: str, operands: Sequence[str]) -> str | None:
     """The call on Spark; None when the table has no such function with so many operands."""
     if name == "hash":
-        # NOTE: other numbers than DuckDB's, which are its own; of 63 bits, so that none is negative.
-        return f"(xxhash64({', '.join(operands)}) & 9223372036854775807L)" if operands else None
+        return hash_sql(operands) if operands else None
     if name in VARIADIC:
         return f"{VARIADIC[name]}({', '.join(operands)})" if operands else None
     template = FUNCTIONS.get(name)
@@ -139,6 +138,18 @@ def function_sql(name: str, operands: Sequence[str]) -> str | None:
         return None
     expected = sum(f"{{{place}}}" in template for place in range(4))
     return template.format(*operands) if expected == len(operands) else None
+
+
+def hash_sql(values: Sequence[str]) -> str:
+    """What tells rows apart, and draws samples of them: 63 bits, so that it is never negative.
+
+    Other numbers than DuckDB's, which are its own: what only asks which rows are equal has the same answer, a sample by
+    it has other rows. As there, zeros are one value whatever their sign, and so are all NaN (Sail takes those of other
+    bits for other values, here as in `group by`).
+    """
+    # NOTE: Spark leaves nulls out, so (NULL, 1) would be like (1, NULL): which values are null is hashed too.
+    told = ", ".join(f"{value}, {value} is null" for value in values)
+    return f"(xxhash64({told}) & 9223372036854775807L)"
 
 
 def quotient_sql(left: str, right: str, *, is_safe: bool) -> str:
