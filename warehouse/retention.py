@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from warehouse.datasets.removal import (
 from warehouse.datasets.tags import dataset_lock
 from warehouse.datasets.versions import dataset_names, read_version, standing_numbers
 from warehouse.engine.spark_schemas import drop_schemas
+from warehouse.engine.spark_scratch import drop_dead_scratch
 from warehouse.engine.spark_session import connect_spark, shown_remote
 from warehouse.errors import LockedError, VersionError, WarehouseError
 from warehouse.findings import Finding, Severity
@@ -155,6 +156,7 @@ def clean_up(project: Project, *, now: datetime, keep: int | None = None, dry_ru
         # First what takes no room to delete: a version needs some, for the record that it was there.
         size += _build_bytes(project, unneeded_builds(project))
         builds += remove_old_builds(project)
+        _drop_scratch(project, now=now)
     folders = sorted(project.datasets_path.iterdir()) if project.datasets_path.is_dir() else []
     for folder in (path for path in folders if path.is_dir() and not path.name.startswith(".")):
         try:
@@ -235,6 +237,18 @@ def _dropped(project: Project, files: BuildFiles) -> bool:
     except WarehouseError:
         return False
     return True
+
+
+def _drop_scratch(project: Project, *, now: datetime) -> None:
+    """Drops what processes that died left on Spark. Where nobody answers, it is tried again the next time."""
+    if project.settings.engine != "spark":
+        return
+    with suppress(WarehouseError):
+        session = connect_spark(project)
+        try:
+            drop_dead_scratch(session, now=now)
+        finally:
+            session.stop()
 
 
 @contextmanager

@@ -122,7 +122,7 @@ class _Run:
 
     def build(self, *, select: Sequence[str], exclude: Sequence[str], full_refresh: bool) -> Build:
         """The whole way, from parsing to the switch."""
-        self._target = _target(self.project, self.files)
+        self._target = _target(self.project, self.files, now=self._now)
         try:
             return self._build(self._target, select=select, exclude=exclude, full_refresh=full_refresh)
         finally:
@@ -278,12 +278,12 @@ class _Run:
         return target.validate(suites, lambda suite: self._listener.on_stage(f"validating: {suite.table} is done"))
 
 
-def _target(project: Project, files: BuildFiles) -> BuildTarget:
+def _target(project: Project, files: BuildFiles, *, now: datetime) -> BuildTarget:
     if project.settings.engine != "spark":
         return DuckDBTarget(project, files)
     from warehouse.builds.spark_target import SparkTarget
 
-    return SparkTarget(project, files)
+    return SparkTarget(project, files, now=now)
 
 
 def _not_validated(suites: Sequence[Suite]) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from warehouse import storage
@@ -14,6 +15,7 @@ from warehouse.dbt_results import NodeResult
 from warehouse.dbt_runner import Parsed, Place
 from warehouse.dbt_tests import findings_of_tests_by
 from warehouse.engine.spark_schemas import make_file_tables, run, spark_errors
+from warehouse.engine.spark_scratch import drop_dead_scratch
 from warehouse.engine.spark_session import connect_spark, default_session, shown_remote
 from warehouse.engine.spark_values import spark_identifier
 from warehouse.errors import BuildError, problem_list
@@ -33,7 +35,7 @@ _TABLES = ("table", "incremental", "seed", "snapshot")
 class SparkTarget:
     """Schemas on the cluster of the settings."""
 
-    def __init__(self, project: Project, files: BuildFiles) -> None:
+    def __init__(self, project: Project, files: BuildFiles, *, now: datetime) -> None:
         self.project = project
         self.files = files
         self.prefix = spark_prefix(files.id)
@@ -48,6 +50,7 @@ class SparkTarget:
             target=TARGET,
         )
         self._session = connect_spark(project)
+        self._now = now
         self._spark_place: SparkPlace | None = None
         self._manifest: DbtManifest | None = None
 
@@ -70,7 +73,11 @@ class SparkTarget:
         make_folder(self.files)
 
     def begin(self, manifest: DbtManifest) -> None:
-        """Writes down which schemas the build is about to make, and makes tables of the sources' files."""
+        """Writes down which schemas the build is about to make, and makes tables of the sources' files.
+
+        Whatever died with its scratch schema left here goes first.
+        """
+        drop_dead_scratch(self._session, now=self._now)
         self._manifest = manifest
         made = {f"{self.prefix}_{DEFAULT_SCHEMA}"} | {
             model.schema for model in manifest.models.values() if model.materialized != "ephemeral"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from warehouse.engine.base import Column
+from warehouse.engine.spark_scratch import SessionViews, SparkTables
 from warehouse.engine.spark_sql import SparkStatement, spark_statement
 from warehouse.engine.spark_types import duckdb_type
 from warehouse.errors import QueryError, import_extra
@@ -20,21 +21,22 @@ if TYPE_CHECKING:
 
 
 class SparkEngine:
-    """Runs queries on a session that the caller opened (`connect_spark`) and stops.
+    """Runs queries on a session that the caller opened (`connect_spark`) and stops; `spark_engine` does both."""
 
-    A temporary table is a view of the session here: it is computed whenever it is read.
-    """
-
-    def __init__(self, session: SparkSession, *, schemas: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, session: SparkSession, *, schemas: Mapping[str, str] | None = None, tables: SparkTables | None = None
+    ) -> None:
         """An engine on the session.
 
         Args:
             session: As `connect_spark` gives it: its zone is UTC, and what cannot be computed is an error.
             schemas: Where each schema of a build lies: `"warehouse"."marts"."x"` is read from the schema that stands
                 here for `marts`.
+            tables: Where temporary tables go; when left out, they are views, computed whenever they are read.
         """
         self.session = session
         self.schemas = dict(schemas or {})
+        self.tables = tables or SessionViews(session)
 
     def rows(self, query: Query) -> list[dict[str, Any]]:
         """All rows of the result, each by column name."""
@@ -80,23 +82,23 @@ class SparkEngine:
         """The relation's columns in order, with DuckDB's names of their types; reads no data."""
         query = Query.of(Step("columns", f"select * from {relation.sql}"))
         with _Errors(query):
-            fields = self._frame(query, spark_statement(query, schemas=self.schemas)).schema.fields
+            fields = self._frame(self._statement(query)).schema.fields
         return tuple(Column(field.name, duckdb_type(field.dataType)) for field in fields)
 
     def _table(self, query: Query) -> pyarrow.Table:
-        """The whole answer; of a statement that makes or drops something, no rows."""
+        """The whole answer: no rows when something was made or dropped, a count when rows were added."""
         pyarrow = import_extra("pyarrow", extra="spark")
         return pyarrow.concat_tables(list(self._tables(query)))
 
     def _tables(self, query: Query) -> Iterator[pyarrow.Table]:
         """The answer in parts, at least one."""
         pyarrow = import_extra("pyarrow", extra="spark")
-        statement = spark_statement(query, schemas=self.schemas)
+        statement = self._statement(query)
         with _Errors(query):
-            frame = self._frame(query, statement)
-            if statement.creates or statement.drops:
-                yield pyarrow.table({})
+            if statement.is_change:
+                yield pyarrow.table(self._changed(statement))
                 return
+            frame = self._frame(statement)
             # NOTE: `collect` makes rows of it one by one, and `toArrow` asks for the schema once more.
             client = self.session.client
             schema = None
@@ -108,11 +110,28 @@ class SparkEngine:
                 types = import_extra("pyspark.sql.pandas.types", extra="spark")
                 yield types.to_arrow_schema(frame.schema, timezone="UTC").empty_table()
 
-    def _frame(self, query: Query, statement: SparkStatement) -> DataFrame:
+    def _statement(self, query: Query) -> SparkStatement:
+        return spark_statement(query, schemas=self.schemas, tables=self.tables.sources)
+
+    def _changed(self, statement: SparkStatement) -> dict[str, list[int]]:
+        """What the statement answers once it has made, filled or dropped its table."""
+        self._name_files(statement)
+        if statement.creates:
+            self.tables.create(statement.creates, statement.sql)
+        elif statement.inserts:
+            return {"Count": [self.tables.insert(statement.inserts, statement.sql)]}
+        else:
+            self.tables.drop(statement.drops)
+        return {}
+
+    def _frame(self, statement: SparkStatement) -> DataFrame:
+        self._name_files(statement)
+        return self.session.sql(statement.sql)
+
+    def _name_files(self, statement: SparkStatement) -> None:
         for view, paths in statement.files.items():
             files = self.session.read.option("mergeSchema", "true").parquet(*paths)
             files.createOrReplaceTempView(view)
-        return self.session.sql(statement.sql)
 
 
 class _Errors:

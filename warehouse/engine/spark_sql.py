@@ -30,26 +30,37 @@ class SparkStatement:
     """A statement for Spark, and the files that it reads."""
 
     sql: str = ""
+    """The question; of a statement that makes or fills a table, its rows."""
     files: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By the view that it expects them as."""
     creates: str = ""
-    """The view that it makes; empty for a question."""
+    """The temporary table that it makes; empty when it makes none."""
+    inserts: str = ""
+    """The one that it adds rows to."""
     drops: str = ""
 
+    @property
+    def is_change(self) -> bool:
+        """Whether it makes, fills or drops a table, and asks nothing."""
+        return bool(self.creates or self.inserts or self.drops)
 
-def spark_statement(query: Query, *, schemas: Mapping[str, str]) -> SparkStatement:
+
+def spark_statement(
+    query: Query, *, schemas: Mapping[str, str], tables: Mapping[str, str] | None = None
+) -> SparkStatement:
     """The query as one statement for Spark.
 
     Args:
         query: As for DuckDB.
         schemas: Where each schema of the catalog `warehouse` lies on Spark.
+        tables: What stands behind `from` for each temporary table, by its name in small letters.
 
     Raises:
         QueryError: something in it is not in the table; the message names it.
     """
     try:
         (node,) = [one for one in parse(query.text, read="duckdb") if one is not None]
-        return _Statements(query.parameters, schemas).statement(node)
+        return _Statements(query.parameters, schemas, tables or {}).statement(node)
     except (SqlglotError, ValueError) as error:
         raise QueryError(f"it cannot be read for Spark: {error}", step=query.name, statement=query.text) from error
     except RecursionError as error:
@@ -64,13 +75,15 @@ def spark_statement(query: Query, *, schemas: Mapping[str, str]) -> SparkStateme
 class _Statements:
     """Writes queries, clause by clause."""
 
-    def __init__(self, parameters: Mapping[str, Any], schemas: Mapping[str, str]) -> None:
+    def __init__(self, parameters: Mapping[str, Any], schemas: Mapping[str, str], tables: Mapping[str, str]) -> None:
         self._schemas = schemas
+        self._tables = tables
+        self._ctes: list[str] = []
         self._expressions = Expressions(parameters, self.query)
         self._found = SparkStatement()
 
     def statement(self, node: exp.Expression) -> SparkStatement:
-        """A question, or one that makes or drops a table of the session, which is a view on Spark."""
+        """A question, or what makes, fills or drops a temporary table."""
         found = self._found
         if isinstance(node, exp.Create):
             self._check(node, "this", "kind", "replace", "expression", "properties")
@@ -78,23 +91,31 @@ class _Statements:
             if node.args["kind"] != "TABLE" or [type(one) for one in properties] != [exp.TemporaryProperty]:
                 raise UntranslatableError("create of anything but a temporary table")
             found.creates = node.this.name
-            view = spark_identifier(node.this.name)
-            found.sql = f"create or replace temporary view {view} as {self.query(node.expression)}"
+            found.sql = self.query(node.expression)
+        elif isinstance(node, exp.Insert):
+            self._check(node, "this", "expression")
+            found.inserts = self._temporary(node.this)
+            found.sql = self.query(node.expression)
         elif isinstance(node, exp.Drop):
             self._check(node, "exists", "kind", "tables")
             (table,) = node.args["tables"]
-            found.drops = table.name
-            found.sql = f"drop view if exists {spark_identifier(table.name)}"
+            found.drops = self._temporary(table)
         else:
             found.sql = self.query(node)
         return found
+
+    def _temporary(self, node: exp.Expression) -> str:
+        """The name of a temporary table that a statement fills or drops."""
+        if not isinstance(node, exp.Table) or node.catalog or node.db not in ("", "temp"):
+            raise UntranslatableError("insert or drop of anything but a temporary table")
+        return str(node.name)
 
     def _check(self, node: exp.Expression, *names: str) -> None:
         self._expressions.check(node, *names)
 
     def query(self, node: exp.Expression) -> str:
         """A select, a union of them, or one in parentheses."""
-        ctes = ""
+        ctes, outer = "", list(self._ctes)
         if node.args.get("with_"):
             self._check(node.args["with_"], "expressions")
             ctes = f"with {', '.join(map(self._cte, node.args['with_'].expressions))} "
@@ -105,12 +126,16 @@ class _Statements:
         }
         if type(node) not in writers:
             raise UntranslatableError(type(node).__name__.lower())
-        return ctes + writers[type(node)](node)
+        text = ctes + writers[type(node)](node)
+        self._ctes = outer
+        return text
 
     def _cte(self, node: exp.CTE) -> str:
         self._check(node, "this", "alias")
         self._check(node.args["alias"], "this")
-        return f"{spark_identifier(node.alias)} as ({self.query(node.this)})"
+        text = f"{spark_identifier(node.alias)} as ({self.query(node.this)})"
+        self._ctes.append(node.alias)
+        return text
 
     def _union(self, node: exp.Union) -> str:
         self._check(node, "this", "expression", "distinct", "with_", "order", "limit")
@@ -184,13 +209,20 @@ class _Statements:
             text = f"({self.query(node.this)})"
         elif isinstance(node, exp.Table):
             self._check(node, "this", "db", "catalog", "alias")
-            text = self._table(node)
+            text = self._temporary_table(node) or self._table(node)
         else:
             raise UntranslatableError(f"from {type(node).__name__.lower()}")
         if node.args.get("alias"):
             self._check(node.args["alias"], "this")
             text += f" as {spark_identifier(node.alias)}"
         return text
+
+    def _temporary_table(self, node: exp.Table) -> str:
+        """A temporary table by the name that it is called; empty for any other, and for a step of the query."""
+        if node.catalog or node.db not in ("", "temp") or not isinstance(node.this, exp.Identifier):
+            return ""
+        source = "" if not node.db and node.name in self._ctes else self._tables.get(node.name.lower(), "")
+        return source if not source or node.args.get("alias") else f"{source} as {spark_identifier(node.name)}"
 
     def _table(self, node: exp.Table) -> str:
         if isinstance(node.this, exp.ReadParquet):
