@@ -10,9 +10,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import spark_nested_vectors
+import spark_vectors
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from spark_vectors import AGGREGATES, EXPRESSIONS, HASHES, REFUSED, STATEMENTS
+from spark_vectors import AGGREGATES, HASHES
 
 from warehouse.engine.base import Engine
 from warehouse.engine.local import LocalEngine
@@ -23,6 +25,10 @@ from warehouse.engine.spark_values import spark_literal
 from warehouse.errors import QueryError
 from warehouse.sql import Query, Relation, Step
 from warehouse.storage import connect
+
+EXPRESSIONS = {**spark_vectors.EXPRESSIONS, **spark_nested_vectors.EXPRESSIONS}
+STATEMENTS = {**spark_vectors.STATEMENTS, **spark_nested_vectors.STATEMENTS}
+REFUSED = {**spark_vectors.REFUSED, **spark_nested_vectors.REFUSED}
 
 
 @pytest.fixture(params=["duckdb", "spark"])

@@ -17,6 +17,7 @@ from warehouse.engine.spark_functions import (
     quotient_sql,
     special_double_sql,
 )
+from warehouse.engine.spark_nested import NestedExpressions, UntranslatableError, shown
 from warehouse.engine.spark_types import SPARK_TYPES
 from warehouse.engine.spark_values import spark_identifier, spark_literal, spark_text
 
@@ -29,16 +30,13 @@ _TYPE_NAMES = {
     "TIMESTAMPNTZ": "TIMESTAMP",
     "TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE",
 }
-_WHOLE = (exp.Column, exp.Floor, exp.Ceil, exp.Count, exp.Length, exp.BitwiseRightShift, exp.BitwiseAnd, exp.Null)
+_COUNTS = (exp.Count, exp.Length, exp.ArraySize, exp.DateDiff, exp.Year, exp.Month)
+_WHOLE = (exp.Column, exp.Floor, exp.Ceil, *_COUNTS, exp.BitwiseRightShift, exp.BitwiseAnd, exp.Null)
 """What may be cast to an integer type: Spark cuts off where DuckDB rounds. Columns must be of whole numbers."""
 _TRUTHS = (exp.Boolean, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Is, exp.Not, exp.And, exp.Or, exp.In)
 
 
-class UntranslatableError(Exception):
-    """Something that the table does not have; the text names it."""
-
-
-class Expressions:
+class Expressions(NestedExpressions):
     """Writes expressions; what is below a query is asked of `query`."""
 
     def __init__(self, parameters: Mapping[str, Any], query: Callable[[exp.Expression], str]) -> None:
@@ -52,7 +50,8 @@ class Expressions:
             UntranslatableError: something in it is not in the table.
         """
         name = type(node).__name__
-        write = getattr(self, f"_write_{name.lower()}", None)
+        called = f"_call_{node.name}" if isinstance(node, exp.Anonymous) else f"_write_{name}"
+        write = getattr(self, called.lower(), None)
         if write is not None:
             return str(write(node))
         if name in OPERATORS:
@@ -69,7 +68,7 @@ class Expressions:
         """Refuses a node of which something is said that is not among these names."""
         for key, value in node.args.items():
             if value not in (None, False, []) and key not in names and key not in FLAGS:
-                raise UntranslatableError(f"{key.strip('_')!r} of {_shown(node)}")
+                raise UntranslatableError(f"{key.strip('_')!r} of {shown(node)}")
 
     def _function(self, node: exp.Expression) -> str:
         name = str(node.this).lower() if isinstance(node, exp.Anonymous) else NAMES.get(type(node).__name__)
@@ -78,13 +77,13 @@ class Expressions:
         for value in values:
             for operand in value if isinstance(value, list) else [value]:
                 if not isinstance(operand, exp.Expression):
-                    raise UntranslatableError(_shown(node))
+                    raise UntranslatableError(shown(node))
                 operands.append("*" if isinstance(operand, exp.Star) else self.sql(operand))
         if "*" in operands and name != "count":
-            raise UntranslatableError(_shown(node))
+            raise UntranslatableError(shown(node))
         written = function_sql(name, operands) if name else None
         if written is None:
-            raise UntranslatableError(_shown(node))
+            raise UntranslatableError(shown(node))
         return written
 
     # Leaves.
@@ -93,7 +92,7 @@ class Expressions:
         self.check(node, "this", "table", "db", "catalog")
         parts = [node.args[key] for key in ("table", "this") if node.args.get(key)]
         if node.args.get("db") or node.args.get("catalog"):
-            raise UntranslatableError(f"the column {_shown(node)} with a schema")
+            raise UntranslatableError(f"the column {shown(node)} with a schema")
         return ".".join("*" if isinstance(part, exp.Star) else spark_identifier(part.name) for part in parts)
 
     def _write_literal(self, node: exp.Literal) -> str:
@@ -136,7 +135,7 @@ class Expressions:
     def _write_is(self, node: exp.Is) -> str:
         value, what = self._operands(node, "this", "expression")
         if not isinstance(node.expression, exp.Null):
-            raise UntranslatableError(_shown(node))
+            raise UntranslatableError(shown(node))
         return f"({value} is {what})"
 
     def _write_in(self, node: exp.In) -> str:
@@ -150,11 +149,11 @@ class Expressions:
         query = node.args.get("query")
         select = query.this if isinstance(query, exp.Subquery) else None
         if not isinstance(select, exp.Select) or len(select.expressions) != 1:
-            raise UntranslatableError(_shown(node))
+            raise UntranslatableError(shown(node))
         self.check(select, "expressions")
         (term,) = select.expressions
         if not isinstance(term, exp.Explode) or not isinstance(term.this, exp.Placeholder):
-            raise UntranslatableError(_shown(node))
+            raise UntranslatableError(shown(node))
         return self.list_values(term.this)
 
     def list_values(self, node: exp.Placeholder) -> list[str]:
@@ -175,7 +174,7 @@ class Expressions:
     def _write_mod(self, node: exp.Mod) -> str:
         left, right = self._operands(node, "this", "expression")
         if not self._is_known_nonzero(node.expression):
-            raise UntranslatableError(f"% by what is no literal, in {_shown(node)}")
+            raise UntranslatableError(f"% by what is no literal, in {shown(node)}")
         return f"({left} % {right})"
 
     def _is_known_nonzero(self, node: exp.Expression) -> bool:
@@ -204,19 +203,19 @@ class Expressions:
     def _write_substring(self, node: exp.Substring) -> str:
         start = node.args.get("start")
         if not isinstance(start, exp.Literal) or not start.name.isdecimal() or int(start.name) < 1:
-            raise UntranslatableError(f"substr from a place that is no positive literal, in {_shown(node)}")
+            raise UntranslatableError(f"substr from a place that is no positive literal, in {shown(node)}")
         return f"substr({', '.join(self._operands(node, 'this', 'start', 'length'))})"
 
     def _write_left(self, node: exp.Left) -> str:
         if not isinstance(node.expression, exp.Literal):
-            raise UntranslatableError(f"left of a length that is no literal, in {_shown(node)}")
+            raise UntranslatableError(f"left of a length that is no literal, in {shown(node)}")
         return f"left({', '.join(self._operands(node, 'this', 'expression'))})"
 
     def _write_chr(self, node: exp.Chr) -> str:
         (code,) = node.expressions
         # NOTE: beyond 255, Spark begins anew.
         if not isinstance(code, exp.Literal) or not 0 < int(code.name) < 128:
-            raise UntranslatableError(f"chr of what is no literal of ASCII, in {_shown(node)}")
+            raise UntranslatableError(f"chr of what is no literal of ASCII, in {shown(node)}")
         return f"chr({code.name})"
 
     def _write_cast(self, node: exp.Cast) -> str:
@@ -234,9 +233,9 @@ class Expressions:
         is_twice = isinstance(value, exp.Cast) and isinstance(value.this, exp.Literal) and value.this.is_string
         if is_twice and self.type_name(value.args["to"]) == "VARCHAR" != target:
             # The parser reads `date '2013-01-01'::varchar` like this, and DuckDB does not.
-            raise UntranslatableError(f"a cast of a cast of a literal, in {_shown(node)}")
+            raise UntranslatableError(f"a cast of a cast of a literal, in {shown(node)}")
         if target in INTEGERS and not self._is_whole(value):
-            raise UntranslatableError(f"a cast to {target} of what may have a fraction, in {_shown(node)}")
+            raise UntranslatableError(f"a cast to {target} of what may have a fraction, in {shown(node)}")
         return f"cast({self.sql(value)} as {self.type_sql(node.args['to'])})"
 
     def _is_whole(self, node: exp.Expression) -> bool:
@@ -254,15 +253,16 @@ class Expressions:
             case exp.Literal():
                 return not node.is_string and node.name.isdecimal()
             case exp.Cast():
-                return self.type_name(node.args["to"]) in INTEGERS
+                # The difference of two dates is a number of days.
+                return self.type_name(node.args["to"]) in INTEGERS | {"DATE"}
             case exp.Anonymous():
-                return node.name.lower() in ("epoch_us", "hash")
+                return node.name.lower() in ("epoch_us", "hash", "cardinality", "list_count")
         return isinstance(node, _WHOLE + _TRUTHS)
 
     def _hexadecimal(self, digits: exp.Expression, node: exp.Expression) -> str:
         length = digits.args.get("length") if isinstance(digits, exp.Substring) else None
         if not isinstance(length, exp.Literal) or not 1 <= int(length.name) <= 16:
-            raise UntranslatableError(f"hexadecimal digits that are not substr(..., start, count), in {_shown(node)}")
+            raise UntranslatableError(f"hexadecimal digits that are not substr(..., start, count), in {shown(node)}")
         return hexadecimal_sql(self.sql(digits), count=int(length.name))
 
     def type_name(self, node: exp.DataType) -> str:
@@ -312,14 +312,7 @@ class Expressions:
             # Spark leaves nulls out of lists and has no order in them: structs are never null, and sort by their first.
             pair = f"named_struct('k', {self.sql(term.this)}, 'v', {self.sql(node.this.this)})"
             return f"transform(array_sort(collect_list({pair})), pair -> pair.v)"
-        raise UntranslatableError(f"a list without order, in {_shown(node)}")
-
-    def _write_explode(self, node: exp.Explode) -> str:
-        return f"explode({self._operands(node, 'this')[0]})"
-
-    def _write_array(self, node: exp.Array) -> str:
-        self.check(node, "expressions")
-        return f"array({', '.join(map(self.sql, node.expressions))})"
+        raise UntranslatableError(f"a list without order, in {shown(node)}")
 
     def group_sql(self, node: exp.Group) -> str:
         """What is grouped by: expressions, or sets of them."""
@@ -341,9 +334,9 @@ class Expressions:
         if node.args.get("order"):
             parts.append(self.order_sql(node.args["order"]))
         elif not isinstance(node.this, exp.RowNumber):
-            raise UntranslatableError(f"a window without order, in {_shown(node)}")
+            raise UntranslatableError(f"a window without order, in {shown(node)}")
         if not isinstance(node.this, exp.RowNumber | exp.Lag | exp.DenseRank):
-            raise UntranslatableError(_shown(node))
+            raise UntranslatableError(shown(node))
         if not parts:
             # NOTE: Spark would bring all rows to one place to number them one by one; these numbers have gaps.
             return "monotonically_increasing_id()"
@@ -367,9 +360,3 @@ class Expressions:
 
 def _values(node: exp.Expression) -> list[Any]:
     return [value for key, value in node.args.items() if key not in FLAGS and value not in (None, False)]
-
-
-def _shown(node: exp.Expression) -> str:
-    """The node as somebody would look for it: its beginning, as DuckDB has it."""
-    text = " ".join(node.sql(dialect="duckdb").split())
-    return text if len(text) <= 80 else f"{text[:79]}…"

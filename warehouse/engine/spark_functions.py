@@ -37,8 +37,20 @@ FUNCTIONS: dict[str, str] = {
     "hex": "hex({0})",
     # Lists; nulls are not looked for.
     "list_position": "nullif(array_position({0}, {1}), 0)",
+    "array_length": "size({0})",
+    "list_count": "size(filter({0}, one -> one is not null))",
+    # Of doubles, nulls left out; null without any.
+    "list_sum": (
+        "aggregate({0}, cast(null as double), (total, one) -> "
+        "case when total is null then one when one is null then total else total + one end)"
+    ),
+    "map_keys": "map_keys({0})",
+    "map_values": "map_values({0})",
+    # How many keys a map has.
+    "cardinality": "size({0})",
     # Moments. The session's zone is UTC, so either kind of timestamp, and a date, is an instant.
     "epoch_us": "unix_micros(cast({0} as timestamp_ltz))",
+    "year": "year({0})",
     "month": "month({0})",
     "hour": "hour({0})",
     # 1970 began on a Thursday. Sail's own are wrong before.
@@ -56,6 +68,7 @@ FUNCTIONS: dict[str, str] = {
     "lag": "lag({0})",
     # Counts from 1 in some order that need not be the same twice.
     "row_number": "row_number()",
+    "dense_rank": "dense_rank()",
 }
 """By DuckDB's names; `{0}` is the first operand."""
 
@@ -69,7 +82,6 @@ VARIADIC: dict[str, str] = {
 
 OPERATORS: dict[str, str] = {
     "Add": "+",
-    "Sub": "-",
     "Mul": "*",
     "EQ": "=",
     "NEQ": "<>",
@@ -88,6 +100,7 @@ OPERATORS: dict[str, str] = {
 NAMES: dict[str, str] = {
     "ApproxDistinct": "approx_count_distinct",
     "Abs": "abs",
+    "ArraySize": "array_length",
     "Avg": "avg",
     "Ceil": "ceil",
     "Coalesce": "coalesce",
@@ -96,6 +109,7 @@ NAMES: dict[str, str] = {
     "Cos": "cos",
     "Count": "count",
     "DayOfWeekIso": "isodow",
+    "DenseRank": "dense_rank",
     "Floor": "floor",
     "Greatest": "greatest",
     "Hex": "hex",
@@ -108,6 +122,8 @@ NAMES: dict[str, str] = {
     "Ln": "ln",
     "Lower": "lower",
     "MD5": "md5",
+    "MapKeys": "map_keys",
+    "MapValues": "map_values",
     "Max": "max",
     "Min": "min",
     "Month": "month",
@@ -120,6 +136,7 @@ NAMES: dict[str, str] = {
     "Trim": "trim",
     "Upper": "upper",
     "VariancePop": "var_pop",
+    "Year": "year",
 }
 """The parser's names of functions that it knows; all others keep theirs."""
 

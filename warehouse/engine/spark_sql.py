@@ -15,8 +15,10 @@ from typing import Any
 from sqlglot import exp, parse
 from sqlglot.errors import SqlglotError
 
-from warehouse.engine.spark_expressions import Expressions, UntranslatableError
+from warehouse.engine.spark_expressions import Expressions
 from warehouse.engine.spark_functions import bin_sql
+from warehouse.engine.spark_nested import UntranslatableError
+from warehouse.engine.spark_reading import DuckDBAsWritten
 from warehouse.engine.spark_values import spark_identifier
 from warehouse.errors import QueryError
 from warehouse.sql import ARROW_NAME, Query
@@ -59,7 +61,7 @@ def spark_statement(
         QueryError: something in it is not in the table; the message names it.
     """
     try:
-        (node,) = [one for one in parse(query.text, read="duckdb") if one is not None]
+        (node,) = [one for one in parse(query.text, read=DuckDBAsWritten) if one is not None]
         return _Statements(query.parameters, schemas, tables or {}).statement(node)
     except (SqlglotError, ValueError) as error:
         raise QueryError(f"it cannot be read for Spark: {error}", step=query.name, statement=query.text) from error
