@@ -92,7 +92,7 @@ clean: ## Delete generated state, caches and .venv
 	@touch $@
 
 .venv/dev: .venv/bin/python pyproject.toml constraints.txt
-	$(INSTALL) --editable '.[dev,databases,files]'
+	$(INSTALL) --editable '.[dev,databases,files,lakehouse]'
 	@touch $@ .venv/core
 
 # The one package that differs, found before the one in .venv; the rest need not be installed again.

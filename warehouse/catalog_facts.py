@@ -169,6 +169,8 @@ class SourceFacts:
     """In one sentence; empty when it was never asked."""
     files: tuple[tuple[str, int, str], ...]
     """Path, bytes and time of change; some of them when there are many."""
+    version: str = ""
+    """Which version of a Delta or Iceberg table was read, and of when; empty for files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -133,11 +133,13 @@ def run_build(
     select: Sequence[str] = (),
     exclude: Sequence[str] = (),
     full_refresh: bool = False,
+    locations: Mapping[str, str] | None = None,
     on_node: Callable[[NodeProgress], None] = lambda _: None,
 ) -> tuple[NodeResult, ...]:
     """Runs `dbt build` on the build target and returns every node's result, in the order of finishing.
 
-    With a state in `place`, what is not selected is read from there.
+    With a state in `place`, what is not selected is read from there. Sources whose ids are in `locations` are read
+    there, whatever they say themselves.
 
     The database is closed again when it returns. A node that failed is a result, not an exception.
 
@@ -151,6 +153,7 @@ def run_build(
     arguments += ["--full-refresh"] if full_refresh else []
     arguments += ["--defer", "--favor-state", "--state", str(place.state_path)] if place.state_path else []
     listener = _Listener(parsed.manifest, on_node)
+    read_from(parsed, locations or {})
     # Loaded tables are not replaced while models read them.
     with _environment(project, place), storage.reading(project.raw_path):
         try:
@@ -174,6 +177,15 @@ def run_build(
             "  list what can be selected with: dbt ls"
         )
     return tuple(node_result(run.node, run, rows=listener.rows.get(run.node.unique_id)) for run in results)
+
+
+def read_from(parsed: Parsed, locations: Mapping[str, str]) -> None:
+    """Lets these sources, by their ids, be read there, whatever they say themselves."""
+    for unique_id, location in locations.items():
+        # dbt-duckdb takes it from the settings before it looks at meta, which stays as it was declared: what was read
+        # is no change of the project. It fills in {name}.
+        source = parsed.manifest.sources[unique_id]
+        source.config["external_location"] = location.replace("{", "{{").replace("}", "}}")
 
 
 def run_command(

@@ -23,6 +23,10 @@ EXTRAS = {
     "postgres_scanner": "databases",
     "mysql_scanner": "databases",
     "sqlite_scanner": "databases",
+    "delta": "lakehouse",
+    "iceberg": "lakehouse",
+    # Iceberg's own lists of files are of this format.
+    "avro": "lakehouse",
 }
 """The extensions that this toolkit can use, and the extra that installs each."""
 

@@ -87,14 +87,14 @@ def _print(report: SourceReport) -> None:
 def _row(source: SourceCheck) -> tuple[object, ...]:
     from warehouse.sources.freshness import age_text
 
-    counts = [file.row_count for file in source.files]
+    counts = [file.row_count for file in source.files] + ([source.table.row_count] if source.table else [])
     rows = sum(count for count in counts if count is not None) if None not in counts and counts else None
     age = source.freshness
     severities = [finding.severity.value for finding in source.findings]
     worst = next((severity for severity in ("critical", "warning") if severity in severities), None)
     return (
         source.name,
-        len(source.files) if source.files else "",
+        source.table.version.words if source.table else len(source.files) or "",
         rows,
         console.size_text(sum(file.bytes for file in source.files)) if source.files else "",
         len(source.columns) or "",

@@ -27,6 +27,7 @@ from warehouse.findings import Finding, is_critical
 from warehouse.project import Project
 from warehouse.published import CATALOG, DEV_CATALOG, BuildFiles, DevFiles, dev_files, find_build
 from warehouse.records import Status
+from warehouse.sources.lake_tables import newest_locations
 from warehouse.sql import Relation, identifier
 from warehouse.validation import Suite, ValidationResult, load_suites, run_suites
 
@@ -182,6 +183,7 @@ class _DevRun:
                 select=wanted,
                 exclude=exclude,
                 full_refresh=full_refresh,
+                locations=newest_locations(self.project.root, manifest.sources.values()),
                 on_node=self._listener.on_node,
             )
             if error := broken_nodes(nodes):

@@ -147,6 +147,8 @@ class _Run:
         inspection = inspect_sources(self.project, manifest.sources.values(), now=self._now, move=True)
         if not inspection.may_build:
             return self._stopped(origin, inspection.findings)
+        # Of tables with versions, the one that was looked at is read throughout, whoever writes meanwhile.
+        manifest = replace(manifest, sources={key: inspection.fixed(one) for key, one in manifest.sources.items()})
         source_states = read_sources(self.project, manifest.sources.values())
         shapes = {source.name: shape_document(source.shape) for source in inspection.sources}
         self._listener.on_stage("building")
@@ -160,6 +162,7 @@ class _Run:
                 select=select,
                 exclude=exclude,
                 full_refresh=full_refresh,
+                locations=inspection.locations,
                 on_node=self._listener.on_node,
             )
         )

@@ -110,15 +110,22 @@ def _parents(manifest: DbtManifest, model: Model) -> Iterator[str]:
 
 def _source(project: Project, source: Source, record: Record) -> Iterator[DatasetUse]:
     """The files behind a source, or the table that it is."""
-    described = facets.of_dataset(description=source.description, columns=_documented(source.columns))
+    name = f"{source.source_name}.{source.name}"
+    state = next((state for state in record.details.get("sources", ()) if state["name"] == name), None)
+    version = (state or {}).get("table") or {}
+    described = facets.of_dataset(
+        description=source.description, columns=_documented(source.columns), version=version.get("version", "")
+    )
     if source.external_location is None:
         parts = (source.relation_name or f"{source.source_name}.{source.name}").replace('"', "").split(".")
         yield DatasetUse(name=table_name(project, schema=".".join(parts[:-1]), table=parts[-1]), facets=described)
         return
-    name = f"{source.source_name}.{source.name}"
-    state = next((state for state in record.details.get("sources", ()) if state["name"] == name), None)
-    read = facets.of_reading(rows=state["row_count"], files=state["files"]) if state else {}
-    names = dict.fromkeys(files_name(project, pattern) for pattern in parse_location(source.external_location).patterns)
+    files = None if version or state is None else state["files"]
+    read = facets.of_reading(rows=state["row_count"], files=files) if state else {}
+    location = parse_location(source.external_location)
+    # An Iceberg table may be told by a file of its log, which is another one for each version.
+    patterns = [one.partition("/metadata/")[0] if location.is_table else one for one in location.patterns]
+    names = dict.fromkeys(files_name(project, pattern) for pattern in patterns)
     for place in names:
         yield DatasetUse(name=place, facets=described, use_facets=read if len(names) == 1 else {})
 

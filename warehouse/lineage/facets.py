@@ -39,12 +39,16 @@ def of_dataset(
     return found
 
 
-def of_reading(*, rows: int | None, files: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Of files that were read, each with its `bytes`."""
+def of_reading(*, rows: int | None, files: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
+    """Of files that were read, each with its `bytes`; None where they are not known."""
     from openlineage.client.facet_v2 import input_statistics_input_dataset as module
 
-    size = sum(int(file["bytes"]) for file in files)
-    facet = module.InputStatisticsInputDatasetFacet(rowCount=rows, size=size, fileCount=len(files), producer=PRODUCER)
+    facet = module.InputStatisticsInputDatasetFacet(
+        rowCount=rows,
+        size=None if files is None else sum(int(file["bytes"]) for file in files),
+        fileCount=None if files is None else len(files),
+        producer=PRODUCER,
+    )
     return {"inputStatistics": facet}
 
 

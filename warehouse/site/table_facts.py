@@ -13,6 +13,7 @@ from warehouse.findings import Severity
 from warehouse.site.history import History, Key
 from warehouse.site.profiling import TableProfile
 from warehouse.sources.freshness import Freshness, SourceFreshness, age_text
+from warehouse.sources.lake_tables import TableVersion
 from warehouse.sources.report import SourceReport
 
 MOST_FILES = 50
@@ -140,7 +141,9 @@ def _of_source(
 
 
 def _source_facts(known: Known, source: Source, state: Mapping[str, Any], age: SourceFreshness | None) -> SourceFacts:
-    files = [file for file in state.get("files") or () if isinstance(file, Mapping)]
+    table = state.get("table")
+    # The file of a table's version is an entry of its log; what it holds is not known file by file.
+    files = [file for file in state.get("files") or () if isinstance(file, Mapping) and not isinstance(table, Mapping)]
     times = sorted(str(file.get("modified_at", "")) for file in files)
     return SourceFacts(
         location=source.external_location or source.relation_name or "",
@@ -153,6 +156,7 @@ def _source_facts(known: Known, source: Source, state: Mapping[str, Any], age: S
             (str(file.get("path", "")), int(file.get("bytes", 0)), str(file.get("modified_at", "")))
             for file in files[:MOST_FILES]
         ),
+        version=TableVersion(**table).sentence if isinstance(table, Mapping) else "",
     )
 
 

@@ -2,30 +2,31 @@
 
     location ─▶ files ─▶ facts (cached while size and time stay) ─▶ faults ─▶ policy ─▶ findings, quarantine
 
-Only local files are looked at; databases and object stores are the build's to read.
+Of a Delta or Iceberg table, the file is the newest entry of its log. Only what lies on this machine is looked at;
+databases and object stores are the build's to read.
 """
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from warehouse import storage
 from warehouse.dbt_manifest import Source
 from warehouse.engine.local import LocalEngine
 from warehouse.findings import Finding, Severity, is_critical
 from warehouse.project import Project
+from warehouse.sources.fact_cache import FactCache
 from warehouse.sources.file_facts import Fault, FileFacts, read_file
+from warehouse.sources.lake_tables import LakeTableError, TableVersion, find_version, is_elsewhere, pinned, read_table
 from warehouse.sources.locations import Location, Reader, parse_location
 from warehouse.sources.quarantine import move_away
 from warehouse.sources.rules import UNREADABLE, Policy, Rules, Trouble, parse_rules
 from warehouse.sources.shapes import Shape, differences, known_shapes, shape_of
-from warehouse.sources.states import matched_paths, remember_hashes
+from warehouse.sources.states import matched_paths
 
 _SEVERITIES = {Policy.STOP: Severity.CRITICAL, Policy.QUARANTINE: Severity.WARNING, Policy.WARN: Severity.WARNING}
 
@@ -45,12 +46,27 @@ class InspectedFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InspectedTable:
+    """A Delta or Iceberg table."""
+
+    version: TableVersion
+    row_count: int | None
+    """None when it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InspectedSource:
     """One source."""
 
+    unique_id: str
     name: str
     """`source.table`."""
     files: tuple[InspectedFile, ...]
+    """None for a table."""
+    table: InspectedTable | None
+    """None for files, and where nothing can be looked at."""
+    location: str | None
+    """What a build must read to read what was looked at, where it is not the source's own words."""
     shape: Shape
     """Of the files that are left; what is known when there is none."""
     findings: tuple[Finding, ...]
@@ -68,6 +84,16 @@ class Inspection:
     def findings(self) -> tuple[Finding, ...]:
         """Of all sources."""
         return tuple(finding for source in self.sources for finding in source.findings)
+
+    def fixed(self, source: Source) -> Source:
+        """The source as it was looked at: of a table, the version is said."""
+        location = self.locations.get(source.unique_id)
+        return source if location is None else replace(source, external_location=location)
+
+    @property
+    def locations(self) -> Mapping[str, str]:
+        """By the unique id of a source, the version of its table that was looked at, as a build reads it."""
+        return {one.unique_id: one.location for one in self.sources if one.location is not None}
 
     @property
     def may_build(self) -> bool:
@@ -98,7 +124,7 @@ def inspect_sources(
     ]
     rules = parse_rules(chosen)
     known = known_shapes(project)
-    cache = _Cache(project)
+    cache = FactCache(project)
     connection = storage.connect(None, memory_limit=project.settings.memory_limit, threads=project.settings.threads)
     try:
         engine = LocalEngine(connection)
@@ -121,10 +147,14 @@ class _Look:
     faults: Mapping[Path, Sequence[Fault]]
     general: Sequence[tuple[str, Fault]]
     """Faults that no file has: subject and fault."""
+    version: TableVersion | None = None
+    location: str | None = None
 
 
-def _look(project: Project, source: Source, engine: LocalEngine, cache: _Cache, known: Shape | None) -> _Look:
+def _look(project: Project, source: Source, engine: LocalEngine, cache: FactCache, known: Shape | None) -> _Look:
     location = parse_location(source.external_location or "")
+    if location.is_table:
+        return _look_at_table(project, source, location, engine, cache, known)
     paths = matched_paths(project, location.patterns, engine)
     facts: dict[Path, FileFacts] = {}
     faults: dict[Path, list[Fault]] = {path: [] for path in paths}
@@ -142,7 +172,8 @@ def _look(project: Project, source: Source, engine: LocalEngine, cache: _Cache, 
                     advice="what lies there may change unseen; set link: accept in meta.checks if it is meant",
                 )
             )
-        found, is_growing = cache.facts(engine, path, location)
+        call = f"{location.reader.value} {location.function} {location.options!r}"
+        found, is_growing = cache.facts(path, call=call, read=partial(read_file, engine, path, location))
         if is_growing:
             faults[path].append(
                 Fault(
@@ -170,6 +201,26 @@ def _look(project: Project, source: Source, engine: LocalEngine, cache: _Cache, 
             )
         )
     return _Look(source, paths, facts, faults, _general(project, source, location, paths, known))
+
+
+def _look_at_table(
+    project: Project, source: Source, location: Location, engine: LocalEngine, cache: FactCache, known: Shape | None
+) -> _Look:
+    if is_elsewhere(location):
+        return _Look(source, (), {}, {}, ())
+    try:
+        version = find_version(project.root, location)
+    except LakeTableError as error:
+        return _Look(source, (), {}, {}, [(_name(source), error.fault)])
+    log, call = project.root / version.log_path, pinned(project.root, location, version)
+    facts, _ = cache.facts(log, call=call, read=partial(read_table, engine, call, log))
+    if facts is None:
+        fault = Fault(trouble=Trouble.GROWING, message=f"{version.log_path} has just been deleted")
+        return _Look(source, (), {}, {}, [(_name(source), fault)])
+    faults = list(facts.faults)
+    if known is not None:
+        faults += differences(engine, str(log), facts, location, known)
+    return _Look(source, (), {log: facts}, {}, [(_name(source), fault) for fault in faults], version, call)
 
 
 def _general(
@@ -279,8 +330,12 @@ class _Judged:
                 reasons = [f"{fault.trouble.value}: {fault.message}" for fault in faults]
                 moved[path] = move_away(project, path, source=_name(look.source), reasons=reasons, now=now)
         left = {project.relative(path): one for path, one in look.facts.items() if path not in moved}
+        row_counts = [one.row_count for one in look.facts.values()]
         return InspectedSource(
+            unique_id=look.source.unique_id,
             name=_name(look.source),
+            table=InspectedTable(version=look.version, row_count=row_counts[0]) if look.version else None,
+            location=look.location,
             files=tuple(
                 InspectedFile(
                     path=project.relative(path),
@@ -310,70 +365,3 @@ class _Judged:
 
 def _name(source: Source) -> str:
     return f"{source.source_name}.{source.name}"
-
-
-class _Cache:
-    """Facts of files that have not changed since they were last looked at."""
-
-    def __init__(self, project: Project) -> None:
-        self._project = project
-        self._path = project.warehouse_path / "source_files.json"
-        self._known = self._read()
-        self._fresh: dict[str, Any] = {}
-        self._hashes: dict[str, list[Any]] = {}
-
-    def _read(self) -> dict[str, Any]:
-        try:
-            document = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return document if isinstance(document, dict) else {}
-
-    def facts(self, engine: LocalEngine, path: Path, location: Location) -> tuple[FileFacts | None, bool]:
-        """The file's facts (None when it vanished meanwhile), and whether it changed while it was read."""
-        call = f"{location.reader.value} {location.function} {location.options!r}"
-        try:
-            before = _stamp(path)
-            entry = self._known.get(str(path))
-            facts = _facts_of(entry) if entry and entry.get("stamp") == before and entry.get("call") == call else None
-            facts = facts or read_file(engine, path, location)
-            after = _stamp(path)
-        except FileNotFoundError:
-            return None, True
-        except OSError as error:
-            fault = Fault(trouble=Trouble.DAMAGED, message=f"cannot be read: {error.strerror}", advice="")
-            return FileFacts(sha256="", columns=(), row_count=None, ends_line=None, faults=(fault,)), False
-        if before != after:
-            return facts, True
-        self._fresh[str(path)] = {"stamp": before, "call": call, "facts": asdict(facts)}
-        self._hashes[str(path)] = [*before, facts.sha256]
-        return facts, False
-
-    def write(self) -> None:
-        """Keeps what was found for the next time; files of sources that were not asked for stay known."""
-        merged = {path: entry for path, entry in self._known.items() if Path(path).is_file()} | self._fresh
-        if merged != self._known:
-            storage.write_json(self._path, merged)
-        remember_hashes(self._project, self._hashes)
-
-
-def _stamp(path: Path) -> list[int]:
-    stat = os.stat(path)  # noqa: PTH116  # one call for both numbers, of what a link points at
-    return [stat.st_size, stat.st_mtime_ns]
-
-
-def _facts_of(entry: Mapping[str, Any]) -> FileFacts | None:
-    try:
-        facts = entry["facts"]
-        return FileFacts(
-            sha256=facts["sha256"],
-            columns=tuple((name, kind) for name, kind in facts["columns"]),
-            row_count=facts["row_count"],
-            ends_line=facts["ends_line"],
-            faults=tuple(
-                Fault(trouble=Trouble(fault["trouble"]), message=fault["message"], advice=fault["advice"])
-                for fault in facts["faults"]
-            ),
-        )
-    except (KeyError, TypeError, ValueError):
-        return None  # of another version of this library

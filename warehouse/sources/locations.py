@@ -1,4 +1,4 @@
-"""How a build reads a source's files: dbt's `external_location`, a path or a call of one of DuckDB's readers."""
+"""How a build reads a source: dbt's `external_location`, a path or a call of one of DuckDB's readers."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from warehouse.sql import Relation, literal
 
 
 class Reader(StrEnum):
-    """What reads the files."""
+    """What reads the files, or the table that they are."""
 
     CSV = "csv"
     JSON = "json"
     PARQUET = "parquet"
     EXCEL = "excel"
+    DELTA = "delta"
+    """A table with a log of its own, which says what files it consists of."""
+    ICEBERG = "iceberg"
+    """The same, in another format."""
     OTHER = "other"
     """SQL of the project's own; only that its files are there is known."""
 
@@ -31,6 +35,8 @@ _READERS = {
     "read_parquet": Reader.PARQUET,
     "parquet_scan": Reader.PARQUET,
     "read_xlsx": Reader.EXCEL,
+    "delta_scan": Reader.DELTA,
+    "iceberg_scan": Reader.ICEBERG,
 }
 _ENDINGS = (
     (re.compile(r"\.(csv|tsv|txt)(\.(gz|zst))?$", re.IGNORECASE), Reader.CSV, "read_csv"),
@@ -53,6 +59,11 @@ class Location:
     patterns: tuple[str, ...]
     options: tuple[tuple[str, str], ...]
     """Name, lower case, and value as SQL, in their order."""
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it is a table with versions, and no files that are rows by themselves."""
+        return self.reader in (Reader.DELTA, Reader.ICEBERG)
 
     def option(self, *names: str) -> str | None:
         """The text of the first option with one of these names; None when none is set."""

@@ -15,7 +15,8 @@ from warehouse.errors import ProjectError, suggestion
 from warehouse.findings import Finding, Severity
 from warehouse.project import Project
 from warehouse.sources.freshness import Freshness, SourceFreshness, freshness_findings, read_freshness
-from warehouse.sources.inspection import InspectedFile, InspectedSource, inspect_sources
+from warehouse.sources.inspection import InspectedFile, InspectedSource, InspectedTable, inspect_sources
+from warehouse.sources.lake_tables import TableVersion
 from warehouse.sources.rules import Trouble
 
 
@@ -26,7 +27,9 @@ class SourceCheck:
     name: str
     """`source.table`."""
     files: tuple[InspectedFile, ...]
-    """Local ones; empty for databases and object stores."""
+    """Local ones; empty for databases, object stores and tables."""
+    table: InspectedTable | None
+    """Of Delta or Iceberg, when it lies on this machine and can be read."""
     columns: Mapping[str, str]
     """Type by name, as they were read last."""
     freshness: SourceFreshness | None
@@ -78,6 +81,7 @@ def check_sources(
         if name not in known:
             raise ProjectError(f"there is no source {name!r}; {suggestion(name, sorted(known))}")
     inspection = inspect_sources(project, manifest.sources.values(), now=now, move=move, selected=names)
+    dbt_runner.read_from(parsed, inspection.locations)
     ages = {source.name: source for source in read_freshness(project, parsed, run_id=run_id)} if freshness else {}
     report = SourceReport(
         checked_at=now.astimezone(UTC).isoformat(timespec="seconds"),
@@ -85,6 +89,7 @@ def check_sources(
             SourceCheck(
                 name=source.name,
                 files=source.files,
+                table=source.table,
                 columns=source.shape.columns,
                 freshness=ages.get(source.name),
                 findings=source.findings + _freshness_findings(source, ages.get(source.name)),
@@ -125,13 +130,16 @@ def _document(report: SourceReport) -> dict[str, Any]:
 
 
 def _source(document: Mapping[str, Any]) -> SourceCheck:
-    age = document["freshness"]
+    age, table = document["freshness"], document["table"]
     return SourceCheck(
         name=document["name"],
         files=tuple(
             InspectedFile(**{**file, "troubles": tuple(Trouble(trouble) for trouble in file["troubles"])})
             for file in document["files"]
         ),
+        table=None
+        if table is None
+        else InspectedTable(version=TableVersion(**table["version"]), row_count=table["row_count"]),
         columns=document["columns"],
         freshness=None if age is None else SourceFreshness(**{**age, "status": Freshness(age["status"])}),
         findings=tuple(

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from warehouse.dbt_manifest import Source
 from warehouse.errors import ProjectError, problem_list, suggestion
+from warehouse.sources.locations import parse_location
 
 
 class Trouble(StrEnum):
@@ -51,6 +52,8 @@ class Trouble(StrEnum):
     """It matches the pattern and is no file: a folder, or a pipe, which would be read for ever."""
     NO_MATCH = "no_match"
     """No file matches at all."""
+    UNSUPPORTED = "unsupported"
+    """A Delta or Iceberg table that asks for more than its reader knows."""
     UNREAD = "unread"
     """Several workbooks match, and the build reads the first alone."""
 
@@ -86,13 +89,17 @@ DEFAULTS: Mapping[Trouble, Policy] = {
     Trouble.LINK: Policy.WARN,
     Trouble.NO_FILE: Policy.STOP,
     Trouble.NO_MATCH: Policy.STOP,
+    Trouble.UNSUPPORTED: Policy.STOP,
     Trouble.UNREAD: Policy.STOP,
 }
-NOT_MOVABLE = (Trouble.VANISHED_FILE, Trouble.LINK, Trouble.NO_FILE, Trouble.NO_MATCH, Trouble.UNREAD)
+NOT_MOVABLE = (
+    *(Trouble.VANISHED_FILE, Trouble.LINK, Trouble.NO_FILE, Trouble.NO_MATCH, Trouble.UNREAD, Trouble.UNSUPPORTED),
+)
 """There is no one file of the source to move."""
 UNREADABLE = (
     *(Trouble.EMPTY, Trouble.DAMAGED, Trouble.GROWING, Trouble.ENCODING, Trouble.RAGGED, Trouble.LINE_ENDS),
     *(Trouble.DIALECT, Trouble.VANISHED_COLUMNS, Trouble.RETYPED_COLUMNS, Trouble.NO_FILE, Trouble.NO_MATCH),
+    Trouble.UNSUPPORTED,
 )
 """It may keep all rows of the source from being read, so that nothing else can be asked of them."""
 
@@ -119,13 +126,14 @@ def _rules(source: Source, problems: list[str]) -> Rules:
         problems.append(f"{where} must map troubles to policies, {{new_columns: stop}} say, not {declared!r}")
         return DEFAULTS
     rules = dict(DEFAULTS)
+    is_table = parse_location(source.external_location or "").is_table
     names, policies = [trouble.value for trouble in Trouble], [policy.value for policy in Policy]
     for key, value in declared.items():
         if key not in names:
             problems.append(f"{where} has no {key!r}; {suggestion(str(key), names)}")
         elif value not in policies:
             problems.append(f"{where}.{key} must be one of {', '.join(policies)}, not {value!r}")
-        elif value == Policy.QUARANTINE and key in NOT_MOVABLE:
+        elif value == Policy.QUARANTINE and (is_table or key in NOT_MOVABLE):
             problems.append(f"{where}.{key} cannot be quarantine: there is no file to move")
         else:
             rules[Trouble(key)] = Policy(value)

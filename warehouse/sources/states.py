@@ -16,7 +16,8 @@ from warehouse.engine.local import LocalEngine
 from warehouse.errors import QueryError
 from warehouse.findings import Finding, Severity
 from warehouse.project import Project
-from warehouse.sources.locations import parse_location
+from warehouse.sources.lake_tables import LakeTableError, TableVersion, find_version, is_elsewhere
+from warehouse.sources.locations import Location, parse_location
 from warehouse.sql import Query, Step
 
 COUNTED_BYTES = 1 << 30
@@ -41,8 +42,11 @@ class SourceState:
     name: str
     """`source.table`."""
     files: tuple[SourceFile, ...]
+    """Of a Delta or Iceberg table, the one entry of its log that says what the version consists of."""
     row_count: int | None
     """None when counting would read more than a gibibyte of text, or nothing can be read."""
+    table: TableVersion | None = None
+    """The version of a Delta or Iceberg table."""
 
 
 def read_sources(project: Project, sources: Iterable[Source]) -> tuple[SourceState, ...]:
@@ -89,11 +93,24 @@ def _state(
     project: Project, source: Source, engine: LocalEngine, known: Mapping[str, list[Any]], fresh: dict[str, list[Any]]
 ) -> SourceState:
     location = parse_location(source.external_location or "")
-    paths = [path for path in matched_paths(project, location.patterns, engine) if path.is_file()]
+    version = _version(project, location)
+    matched = () if location.is_table else matched_paths(project, location.patterns, engine)
+    paths = [path for path in matched if path.is_file()]
+    if version is not None:
+        paths = [project.root / version.log_path]
     files = tuple(_file(project, path, known, fresh) for path in paths)
     is_cheap = all(".parquet" in path.name for path in paths) or sum(file.bytes for file in files) <= COUNTED_BYTES
     rows = _row_count(source.external_location, engine) if files and is_cheap and source.external_location else None
-    return SourceState(name=f"{source.source_name}.{source.name}", files=files, row_count=rows)
+    return SourceState(name=f"{source.source_name}.{source.name}", files=files, row_count=rows, table=version)
+
+
+def _version(project: Project, location: Location) -> TableVersion | None:
+    if not location.is_table or is_elsewhere(location):
+        return None
+    try:
+        return find_version(project.root, location)
+    except LakeTableError:
+        return None  # the look before the build says what is wrong with it
 
 
 def matched_paths(project: Project, patterns: Iterable[str], engine: LocalEngine) -> tuple[Path, ...]:
