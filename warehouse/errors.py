@@ -44,6 +44,7 @@ class QueryError(WarehouseError):
     """
 
     def __init__(self, reason: str, *, step: str, statement: str) -> None:
+        self.reason = reason
         self.step = step
         self.statement = statement
         super().__init__(f"query {step!r} failed: {reason}")

@@ -251,7 +251,7 @@ def test_of_equal_rows_the_one_with_the_smallest_key_is_exported_once(engine: Lo
     spec = replace(SPEC, key=("id", "row_number"), deduplicate=Deduplicate(exact=DuplicateRule.ONCE))
     facts = read_table_facts(engine, Relation.table("t"), spec, integer_key=False)
 
-    count = mark_duplicate_rows(engine, Relation.table("t"), spec, ("id", "row_number", "a 'b", "list"), facts)
+    count = mark_duplicate_rows(engine, Relation.table("t"), spec, ("id", "row_number", "a 'b", "list"), facts.blocks)
 
     kept = engine.connection.execute(
         f'select id, "row_number" from t where not {facts.blocks.is_in_sql("duplicate_rows")} order by all'
@@ -264,8 +264,8 @@ def test_no_duplicates_set_nothing(engine: LocalEngine) -> None:
     engine.connection.execute("create table t as select i as id, i as x from range(10) as r(i)")
     facts = read_table_facts(engine, Relation.table("t"), SPEC, integer_key=True)
 
-    assert mark_duplicate_rows(engine, Relation.table("t"), SPEC, ("id", "x"), facts) == 0
-    assert mark_duplicate_rows(engine, Relation.table("t"), SPEC, ("id",), facts) == 0
+    assert mark_duplicate_rows(engine, Relation.table("t"), SPEC, ("id", "x"), facts.blocks) == 0
+    assert mark_duplicate_rows(engine, Relation.table("t"), SPEC, ("id",), facts.blocks) == 0
 
 
 @pytest.mark.parametrize("name", ["a 'b\" c", "select", "row_number", "value", "point", "component", "名前", "Member"])

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from warehouse import storage
 from warehouse.engine.base import Engine
+from warehouse.engine.local import LocalEngine
 from warehouse.errors import ExportError, QueryError, suggestion
 from warehouse.sql import Query, Relation, Step, literal
 
@@ -69,26 +72,27 @@ def check_condition(
         lines = [f"dataset {dataset!r}: {role} {problem}", f"it says: {condition}", *([hint] if hint else [])]
         return ExportError("\n  ".join(lines))
 
-    (row,) = engine.rows(parsed_condition_sql(condition))
-    document = json.loads(row["document"])
-    if document.get("error"):
-        raise refuse(f"is not a condition in SQL: {document.get('error_message', 'it cannot be read')}")
-    expression = _only_expression(document)
-    if expression is None:
-        raise refuse("must be one condition, \"origin = 'JFK' and month > 6\" say")
-    nodes = list(_nodes(expression))
-    for node in nodes:
-        if node.get("class") in _REFUSED:
-            raise refuse(_REFUSED[node["class"]])
     known = {name.lower() for name in columns}
-    names = sorted({str(node["column_names"][0]) for node in nodes if node.get("class") == "COLUMN_REF"})
-    called = {str(node["function_name"]).lower() for node in nodes if node.get("class") == "FUNCTION"}
-    # Without parentheses, current_date reads like a column.
-    called |= {name.lower() for name in names if name.lower() not in known}
-    for row in engine.rows(unstable_functions_sql(sorted(called))) if called else ():
-        if row["kind"] == "aggregate":
-            raise refuse(f"holds the aggregate {row['name']}; {_ONE_ROW}")
-        raise refuse(f"calls {row['name']}, whose value is not the same on every day; write the value")
+    with _parser(engine) as parser:
+        (row,) = parser.rows(parsed_condition_sql(condition))
+        document = json.loads(row["document"])
+        if document.get("error"):
+            raise refuse(f"is not a condition in SQL: {document.get('error_message', 'it cannot be read')}")
+        expression = _only_expression(document)
+        if expression is None:
+            raise refuse("must be one condition, \"origin = 'JFK' and month > 6\" say")
+        nodes = list(_nodes(expression))
+        for node in nodes:
+            if node.get("class") in _REFUSED:
+                raise refuse(_REFUSED[node["class"]])
+        names = sorted({str(node["column_names"][0]) for node in nodes if node.get("class") == "COLUMN_REF"})
+        called = {str(node["function_name"]).lower() for node in nodes if node.get("class") == "FUNCTION"}
+        # Without parentheses, current_date reads like a column.
+        called |= {name.lower() for name in names if name.lower() not in known}
+        for row in parser.rows(unstable_functions_sql(sorted(called))) if called else ():
+            if row["kind"] == "aggregate":
+                raise refuse(f"holds the aggregate {row['name']}; {_ONE_ROW}")
+            raise refuse(f"calls {row['name']}, whose value is not the same on every day; write the value")
     if "rowid" in called:
         raise refuse("asks for rowid, which another build numbers differently")
     try:
@@ -98,9 +102,23 @@ def check_condition(
         if unknown:
             hint = suggestion(unknown[0], tuple(columns))
             raise refuse(f"names {unknown[0]!r}, which is not a column of {relation.name!r}; {hint}") from error
-        raise refuse(f"cannot be asked: {str(error.__cause__ or error).splitlines()[0]}") from error
+        reason = error.reason if engine.is_distributed else str(error.__cause__ or error)
+        raise refuse(f"cannot be asked: {reason.splitlines()[0]}") from error
     if found.type != "BOOLEAN":
         raise refuse(f"is of type {found.type}, neither true nor false", "write a comparison, such as x > 0")
+
+
+@contextmanager
+def _parser(engine: Engine) -> Iterator[Engine]:
+    """Who reads SQL as people write it: DuckDB, whose words conditions are in, wherever they run."""
+    if not engine.is_distributed:
+        yield engine
+        return
+    connection = storage.connect(None)
+    try:
+        yield LocalEngine(connection)
+    finally:
+        connection.close()
 
 
 def _only_expression(document: dict[str, Any]) -> dict[str, Any] | None:

@@ -22,7 +22,8 @@ def cutoffs_sql(relation: Relation, time: str, rows_before: dict[str, int]) -> Q
     return Query.of(
         Step(
             "rows_per_moment",
-            f"select {identifier(time)}::timestamp as moment, count(*) as n from {relation.sql} group by all",
+            f"select {identifier(time)}::timestamp as moment, count(*) as n from {relation.sql} "
+            f"group by {identifier(time)}::timestamp",
         ),
         Step("moments", "select moment, sum(n) over (order by moment) - n as rows_before from rows_per_moment"),
         Step("cutoffs", f"select {columns} from moments"),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from warehouse.datasets.placement_rows import DUPLICATES
-from warehouse.datasets.row_checks import TableFacts
+from warehouse.datasets.row_bits import RowSets
 from warehouse.datasets.spec import DatasetSpec
 from warehouse.engine.base import Engine
-from warehouse.sql import Query, Relation, Step, identifier
+from warehouse.sql import Query, Relation, Step, identifier, literal
 from warehouse.statistics.components import Link
 
 
@@ -60,7 +60,7 @@ def equal_rows_link(relation: Relation, spec: DatasetSpec, columns: Sequence[str
 
 
 def duplicate_rows_sql(relation: Relation, spec: DatasetSpec, columns: Sequence[str]) -> Query:
-    """One row per row that is not to be exported: `row_number`.
+    """One row per row that is not to be exported: `row_number`, and `kind`, the same word for all.
 
     Of each set of equal rows, the one with the smallest key stays. Costs a scan of the compared columns, and a second
     one for rows that may have an equal.
@@ -75,28 +75,18 @@ def duplicate_rows_sql(relation: Relation, spec: DatasetSpec, columns: Sequence[
             from alike_rows
             """,
         ),
-        Step("duplicate_rows", "select row_number from numbered_rows where place > 1"),
+        Step(_FOUND, f"select row_number, {literal(DUPLICATES)} as kind from numbered_rows where place > 1"),
     )
 
 
 def mark_duplicate_rows(
-    engine: Engine, relation: Relation, spec: DatasetSpec, columns: Sequence[str], facts: TableFacts
+    engine: Engine, relation: Relation, spec: DatasetSpec, columns: Sequence[str], sets: RowSets
 ) -> int:
-    """Loads the rows that equal others into the session's variable `DUPLICATES`; returns how many there are.
-
-    With 0 nothing is loaded.
-    """
+    """Keeps the rows that equal others as the set `DUPLICATES`; returns how many there are."""
     if not compared_columns(spec, columns):
         return 0
     rows = duplicate_rows_sql(relation, spec, columns)
-    block, bits = facts.blocks.block_sql("row_number"), facts.blocks.bits_sql("row_number")
-    terms = f"{block} as block, count(*) as row_count, {bits} as bits"
-    counted = Step("duplicate_bits", f"select {terms} from {rows.name} group by block")
-    table = f"{DUPLICATES}_bits"
-    engine.rows(Query.of(*rows.steps, counted).kept_as(table))
-    count = f"select coalesce(sum(row_count), 0)::bigint as row_count from temp.{table}"
-    (row,) = engine.rows(Query.of(Step("duplicate_count", count)))
-    if row["row_count"]:
-        facts.blocks.load(engine, DUPLICATES, table=table, bits="bits")
-    engine.rows(Query.of(Step("drop_duplicates", f"drop table temp.{table}")))
-    return int(row["row_count"])
+    return sets.keep(engine, rows, {DUPLICATES: DUPLICATES}, by="kind")[DUPLICATES]
+
+
+_FOUND = "duplicate_rows"

@@ -9,8 +9,7 @@ from typing import Any
 from warehouse.datasets.columns import OutputColumn
 from warehouse.datasets.known_rows import has_same_key, mark_known_rows, vanished_keys
 from warehouse.datasets.placement_rules import frozen_variable
-from warehouse.datasets.row_bits import RowBlocks
-from warehouse.datasets.row_checks import TableFacts
+from warehouse.datasets.row_bits import RowSets
 from warehouse.datasets.spec import DatasetSpec
 from warehouse.datasets.split_parsing import NEWEST
 from warehouse.datasets.versions import Version, find_version, newest_version, standing_numbers
@@ -18,7 +17,7 @@ from warehouse.engine.base import Engine
 from warehouse.errors import ExportError, suggestion
 from warehouse.findings import Finding, Severity
 from warehouse.project import Project
-from warehouse.sql import Query, Relation, Step
+from warehouse.sql import Relation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +95,9 @@ def mark_frozen_rows(
     columns: Sequence[OutputColumn],
     spec: DatasetSpec,
     freeze: Freeze,
-    facts: TableFacts,
+    sets: RowSets,
 ) -> tuple[Finding, ...]:
-    """Keeps the bits of every frozen split in the session; says which of its keys are gone.
+    """Keeps the rows of every frozen split as a set; says which of its keys are gone.
 
     Raises:
         ExportError: keys cannot be compared, none is left, or two splits keep the same key.
@@ -112,9 +111,8 @@ def mark_frozen_rows(
                 f"is not of the same columns and types as today's ({', '.join(spec.key)})"
                 "\n  remove the split from split.freeze, or go back to that key"
             )
-        counts = mark_known_rows(
-            engine, relation, columns, version, {split: frozen_variable(split)}, key=spec.key, facts=facts
-        )
+        names = {split: frozen_variable(split)}
+        counts = mark_known_rows(engine, relation, columns, version, names, key=spec.key, sets=sets)
         row_count = next(record.row_count for record in version.manifest.splits if record.name == split)
         if not counts[split]:
             raise ExportError(
@@ -139,24 +137,15 @@ def mark_frozen_rows(
                     advice=f"results on {split} cannot be compared exactly with earlier ones",
                 )
             )
-    _refuse_double_keys(engine, spec, freeze, facts.blocks)
+    _refuse_double_keys(engine, spec, freeze, sets)
     return (*found, *_nothing_frozen(spec, freeze))
 
 
-def double_keys_sql(left: str, right: str, blocks: RowBlocks) -> Query:
-    """One row: `row_count`, rows that two frozen splits keep."""
-    counts = []
-    for block in range(blocks.count):
-        bits = " & ".join(blocks.variable_sql(frozen_variable(split), block) for split in (left, right))
-        counts.append(f"coalesce(bit_count({bits}), 0)")
-    return Query.of(Step("double_keys", f"select {' + '.join(counts)} as row_count"))
-
-
-def _refuse_double_keys(engine: Engine, spec: DatasetSpec, freeze: Freeze, blocks: RowBlocks) -> None:
+def _refuse_double_keys(engine: Engine, spec: DatasetSpec, freeze: Freeze, sets: RowSets) -> None:
     splits = freeze.splits
     for i, right in enumerate(splits):
         for left in splits[:i]:
-            (row,) = engine.rows(double_keys_sql(left, right, blocks))
+            (row,) = engine.rows(sets.common_sql(frozen_variable(left), frozen_variable(right)))
             if row["row_count"]:
                 names = " and ".join(f"{split} of {freeze.versions[split].reference}" for split in (left, right))
                 raise ExportError(

@@ -1,16 +1,15 @@
-"""Which rows of the table an earlier version holds, matched by key as exported, and kept as bits per split."""
+"""Which rows of the table an earlier version holds, matched by key as exported, and kept as a set per split."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from warehouse.datasets.columns import OutputColumn
-from warehouse.datasets.row_checks import TableFacts
+from warehouse.datasets.row_bits import RowSets
 from warehouse.datasets.versions import Version
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step, identifier, literal
 
-_BITS = "known_bits"
 _EXAMPLES = 5
 
 
@@ -33,32 +32,22 @@ def _version_keys(version: Version, splits: Sequence[str], key: Sequence[str]) -
     return Step("version_keys", " union all ".join(parts))
 
 
-def known_bits_sql(
+def known_rows_sql(
     relation: Relation,
     columns: Sequence[OutputColumn],
     version: Version,
     splits: Sequence[str],
     *,
     key: Sequence[str],
-    facts: TableFacts,
 ) -> Query:
-    """One row per split of the version and block with rows of it: `split`, `block`, `row_count`, `bits`."""
+    """One row per row of the table that these splits of the version have: `row_number`, `split`."""
     matches = " and ".join(f"table_keys.k{i} = version_keys.k{i}" for i in range(len(key)))
     return Query.of(
         _table_keys(relation, columns, key),
         _version_keys(version, splits, key),
         Step(
-            "known_bits",
-            f"""
-            select
-                version_keys.split,
-                {facts.blocks.block_sql("table_keys.row_number")} as block,
-                count(*) as row_count,
-                {facts.blocks.bits_sql("table_keys.row_number")} as bits,
-            from table_keys
-            join version_keys on {matches}
-            group by all
-            """,
+            "known_rows",
+            f"select table_keys.row_number, version_keys.split from table_keys join version_keys on {matches}",
         ),
     )
 
@@ -68,30 +57,23 @@ def mark_known_rows(
     relation: Relation,
     columns: Sequence[OutputColumn],
     version: Version,
-    variables: Mapping[str, str],
+    names: Mapping[str, str],
     *,
     key: Sequence[str],
-    facts: TableFacts,
+    sets: RowSets,
 ) -> dict[str, int]:
-    """Loads the rows that the version has in a split into the split's variable; how many there are.
+    """Keeps the rows that the version has in a split as the split's set; how many there are.
 
     Args:
-        engine: Whose session keeps the bits.
+        engine: Whose session keeps them.
         relation: The model's table.
         columns: As they are exported, since a key may be.
         version: Whose rows are looked for.
-        variables: Name of the variable by split.
+        names: Name of the set by split.
         key: The key's columns.
-        facts: Of the table.
+        sets: Of the table's rows.
     """
-    engine.rows(known_bits_sql(relation, columns, version, tuple(variables), key=key, facts=facts).kept_as(_BITS))
-    rows = engine.rows(
-        Query.of(Step("known", f"select split, sum(row_count) as row_count from temp.{_BITS} group by split"))
-    )
-    counts = {row["split"]: int(row["row_count"]) for row in rows}
-    for split, variable in variables.items():
-        facts.blocks.load(engine, variable, table=_BITS, bits="bits", condition=f"split = {literal(split)}")
-    return {split: counts.get(split, 0) for split in variables}
+    return sets.keep(engine, known_rows_sql(relation, columns, version, tuple(names), key=key), names, by="split")
 
 
 def vanished_keys_sql(

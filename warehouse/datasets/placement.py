@@ -23,7 +23,7 @@ from warehouse.datasets.placement_rows import (
     pointed_rows_sql,
     ties_rows,
 )
-from warehouse.datasets.row_bits import RowBlocks
+from warehouse.datasets.row_bits import RowBlocks, RowConditions, RowSets
 from warehouse.datasets.row_checks import TableFacts
 from warehouse.datasets.spec import SPLITS, ColumnSplit, DatasetSpec, HashSplit
 from warehouse.datasets.strata import known_variable, place_strata
@@ -46,13 +46,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """Every row's split, as bits that live in the engine's session."""
+    """Every row's split, as sets that live in the engine's session."""
 
     row_counts: Mapping[str, int]
     """Per split, in the order of `SPLITS`."""
     dropped: Mapping[str, int]
     """Rows in no split, by reason."""
-    blocks: RowBlocks
+    sets: RowConditions
     train_parts: tuple[Part, ...] = ()
     """Train's rows by subset, the smallest first; empty without subsets."""
     fold_bits: int = 0
@@ -73,20 +73,19 @@ class Placement:
 
     def holds_sql(self, split: str) -> str:
         """Whether a row of the table lies in this split, as a condition."""
-        return self._holds(_variable(split))
+        return self.sets.is_in_sql(split_name(split))
 
     def holds_part_sql(self, part: Part) -> str:
         """Whether a row of the table lies in this part, as a condition."""
         if part not in self.train_parts:
             return self.holds_sql(part.split)
-        return self._holds(_variable(_part_name(part.subset)))
+        return self.sets.is_in_sql(part_name(part.subset))
 
     @property
     def fold_sql(self) -> str:
         """The fold of a row of the table, as an expression; NULL outside train."""
         bits = (
-            f"case when {self._holds(_variable(f'fold_bit_{i}'))} then {1 << i} else 0 end"
-            for i in range(self.fold_bits)
+            f"case when {self.sets.is_in_sql(fold_bit_name(i))} then {1 << i} else 0 end" for i in range(self.fold_bits)
         )
         return f"case when {self.holds_sql('train')} then ({' + '.join(bits)})::integer end"
 
@@ -101,9 +100,6 @@ class Placement:
         """The place of a row's split in `row_counts`, as an expression; NULL for a row in none."""
         branches = " ".join(f"when {self.holds_sql(split)} then {i}" for i, split in enumerate(self.row_counts))
         return f"case {branches} end"
-
-    def _holds(self, variable: str) -> str:
-        return self.blocks.is_in_sql(variable)
 
 
 def split_bits_sql(
@@ -178,23 +174,10 @@ def place_rows(
     Raises:
         ExportError: a split would be empty; a stratified or frozen split cannot be made.
     """
-    findings = list(mark_frozen_rows(engine, relation, columns, spec, freeze, facts))
-    known = Known(frozen=freeze.splits, has_duplicates=has_duplicates)
-    stratify = spec.split.stratify if isinstance(spec.split, HashSplit) else ()
-    kept_points = bool(stratify) or bool(known.frozen and ties_rows(spec))
-    if stratify:
-        _mark_newest(engine, relation, columns, spec, newest, facts)
-    if kept_points:
-        engine.rows(Query.of(*pointed_rows_sql(relation, spec, facts, known)).kept_as(POINTS))
-    if isinstance(spec.split, HashSplit) and stratify:
-        findings += place_strata(
-            engine,
-            spec.split,
-            dataset=spec.name,
-            frozen=known.frozen,
-            by_entity=not is_movable(spec),
-            movable_flags=_flags(spec, known),
-        )
+    known = Known(frozen=freeze.splits, has_duplicates=has_duplicates, sets=facts.blocks)
+    kept_points, findings = keep_points(
+        engine, relation, spec, facts, known, columns=columns, freeze=freeze, newest=newest
+    )
     counts: dict[tuple[str, int | None], int] = {}
     stretches = facts.blocks.stretches
     for stretch in stretches:
@@ -208,14 +191,67 @@ def place_rows(
         _load_bits(engine, spec, facts.blocks, stretch)
     if kept_points:
         engine.rows(Query.of(Step("drop_points", f"drop table temp.{POINTS}")))
-    placement = _placement(spec, facts, counts)
+    placement = placement_of(spec, counts, facts.blocks)
+    return checked(engine, relation, spec, placement, freeze=freeze, findings=findings, empty_advice=empty_advice)
+
+
+def keep_points(
+    engine: Engine,
+    relation: Relation,
+    spec: DatasetSpec,
+    facts: TableFacts,
+    known: Known,
+    *,
+    columns: Sequence[OutputColumn],
+    freeze: Freeze,
+    newest: Version | None,
+) -> tuple[bool, list[Finding]]:
+    """Keeps sets of the rows that stay where they are, and the points that are read more than once.
+
+    Whether the session's table `POINTS` was made, and what was worth saying. Arguments are as of `place_rows`.
+    """
+    sets = known.sets or facts.blocks
+    findings = list(mark_frozen_rows(engine, relation, columns, spec, freeze, sets))
+    stratify = spec.split.stratify if isinstance(spec.split, HashSplit) else ()
+    if stratify:
+        _mark_newest(engine, relation, columns, spec, newest, sets)
+    if not stratify and not (known.frozen and ties_rows(spec)):
+        return False, findings
+    engine.rows(Query.of(*pointed_rows_sql(sets.marked(relation), spec, facts, known)).kept_as(POINTS))
+    if isinstance(spec.split, HashSplit) and stratify:
+        findings += place_strata(
+            engine,
+            spec.split,
+            dataset=spec.name,
+            frozen=known.frozen,
+            by_entity=not is_movable(spec),
+            movable_flags=_flags(spec, known),
+        )
+    return True, findings
+
+
+def checked(
+    engine: Engine,
+    relation: Relation,
+    spec: DatasetSpec,
+    placement: Placement,
+    *,
+    freeze: Freeze,
+    findings: Sequence[Finding],
+    empty_advice: str,
+) -> Placement:
+    """The placement with its findings, and those about what lies where it should not.
+
+    Raises:
+        ExportError: a split is empty.
+    """
     empty = [name for name, count in placement.row_counts.items() if not count]
     if empty:
         found = {**placement.row_counts, **placement.dropped}
         raise ExportError(empty_message(engine, relation, spec, empty, found, advice=empty_advice))
     holds = {split: placement.holds_sql(split) for split in placement.row_counts}
-    findings += exception_findings(engine, relation, spec, holds, frozen=freeze.splits)
-    return replace(placement, findings=tuple(findings))
+    exceptions = exception_findings(engine, relation, spec, holds, frozen=freeze.splits)
+    return replace(placement, findings=(*findings, *exceptions))
 
 
 def _flags(spec: DatasetSpec, known: Known) -> list[str]:
@@ -234,18 +270,18 @@ def _mark_newest(
     columns: Sequence[OutputColumn],
     spec: DatasetSpec,
     newest: Version | None,
-    facts: TableFacts,
+    sets: RowSets,
 ) -> None:
-    """Keeps the bits of the newest version's rows; of none when its rows were placed by another rule."""
+    """Keeps sets of the newest version's rows; of none when its rows were placed by another rule."""
     if newest is None or not has_same_key(columns, newest, spec.key):
         return
     before = newest.manifest.spec
     if (before.split, before.groups, before.grouping) == (spec.split, spec.groups, spec.grouping):
-        variables = {split: known_variable(split) for split in newest.splits}
-        mark_known_rows(engine, relation, columns, newest, variables, key=spec.key, facts=facts)
+        names = {split: known_variable(split) for split in newest.splits}
+        mark_known_rows(engine, relation, columns, newest, names, key=spec.key, sets=sets)
 
 
-def _placement(spec: DatasetSpec, facts: TableFacts, found: Mapping[tuple[str, int | None], int]) -> Placement:
+def placement_of(spec: DatasetSpec, found: Mapping[tuple[str, int | None], int], sets: RowConditions) -> Placement:
     """What the rows per place and part of train come to."""
     counts: dict[str, int] = {}
     for (place, _), count in found.items():
@@ -259,7 +295,7 @@ def _placement(spec: DatasetSpec, facts: TableFacts, found: Mapping[tuple[str, i
         row_counts=row_counts,
         # Whatever lies in none of these splits, so that the two together are always all rows.
         dropped={reason: count for reason, count in sorted(counts.items()) if reason not in row_counts},
-        blocks=facts.blocks,
+        sets=sets,
         train_parts=tuple(
             Part(split="train", subset=None if i is None else spec.subsets[i], row_count=parts[i])
             for i in indexes
@@ -271,31 +307,38 @@ def _placement(spec: DatasetSpec, facts: TableFacts, found: Mapping[tuple[str, i
 
 def _load_bits(engine: Engine, spec: DatasetSpec, blocks: RowBlocks, stretch: tuple[int, int]) -> None:
     """Puts the kept bits of a stretch into variables, where an expression can ask them."""
-    found = {split: f"bit_or(bits) filter (place = {literal(split)})" for split in spec.splits}
+    found = {split_name(split): f"bit_or(bits) filter (place = {literal(split)})" for split in spec.splits}
     for i, subset in [*enumerate(spec.subsets), ("null", None)] if spec.subsets else []:
-        found[_part_name(subset)] = f"bit_or(bits) filter (place = 'train' and part is not distinct from {i})"
+        found[part_name(subset)] = f"bit_or(bits) filter (place = 'train' and part is not distinct from {i})"
     for i in range(fold_bit_count(spec)):
-        found[f"fold_bit_{i}"] = f"bit_or(fold_bit_{i})"
+        found[fold_bit_name(i)] = f"bit_or(fold_bit_{i})"
     terms = ", ".join(f"{bits} as {_column(name)}" for name, bits in found.items())
     side_by_side = Step("bits_per_block", f"select block, {terms} from temp.{_BITS} group by block order by block")
     engine.rows(Query.of(side_by_side).kept_as(_BLOCKS))
     for name in found:
-        blocks.load(engine, _variable(name), table=_BLOCKS, bits=_column(name), stretch=stretch)
+        blocks.load(engine, name, table=_BLOCKS, bits=_column(name), stretch=stretch)
     for table in (_BITS, _BLOCKS):
         engine.rows(Query.of(Step("drop_bits", f"drop table temp.{table}")))
 
 
-def _part_name(subset: float | None) -> str:
-    return f"part_{'rest' if subset is None else subset}"
+def split_name(split: str) -> str:
+    """The set of a split's rows."""
+    return f"rows_in_{split}"
+
+
+def part_name(subset: float | None) -> str:
+    """The set of the rows of train whose smallest subset this is; None: of those in no subset."""
+    return f"rows_in_part_{'rest' if subset is None else subset}"
+
+
+def fold_bit_name(bit: int) -> str:
+    """The set of the rows of train whose fold's number has this bit."""
+    return f"rows_in_fold_bit_{bit}"
 
 
 _BITS = "split_bits"
 _BLOCKS = "split_blocks"
 _KEPT = Query.of(Step("kept_bits", f"select place, part, row_count from {_BITS}"))
-
-
-def _variable(name: str) -> str:
-    return f"rows_in_{name}"
 
 
 def _column(name: str) -> str:

@@ -7,6 +7,7 @@ group needs tables of the session, and is not placed here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from warehouse.datasets.placement_rows import Known, asked_of_row_sql, own_point_sql, ruled_places_sql
 from warehouse.datasets.spec import DatasetSpec, DuplicateRule, HashSplit
@@ -31,7 +32,7 @@ def placed_columns_sql(
         ExportError: the specification asks for what is not placed here, or a column has one of these names.
     """
     added = {name: term for name, term in ((place, "place"), (part, "part"), (fold, "fold")) if name}
-    problems = list(_problems(spec))
+    problems = list(_tied_by(spec))
     problems += [f"the column {name!r} has the name of what is added" for name in columns if name in added]
     if problems:
         raise ExportError(problem_list(f"dataset {spec.name!r} cannot be split by this engine:", problems))
@@ -49,7 +50,12 @@ def placed_columns_sql(
     )
 
 
-def _problems(spec: DatasetSpec) -> Iterator[str]:
+def is_placed_alone(spec: DatasetSpec) -> bool:
+    """Whether a row's own values tell its place, but for rows that frozen splits keep."""
+    return not any(_tied_by(replace(spec, freeze={})))
+
+
+def _tied_by(spec: DatasetSpec) -> Iterator[str]:
     if spec.is_linked:
         yield "linked groups; groups: {composite: [...]} or a single one can be used"
     if isinstance(spec.split, HashSplit) and spec.split.stratify:

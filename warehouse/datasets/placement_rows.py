@@ -20,6 +20,7 @@ from warehouse.datasets.placement_rules import (
     surplus_sql,
     unmoved_place_sql,
 )
+from warehouse.datasets.row_bits import RowSets
 from warehouse.datasets.row_checks import TableFacts
 from warehouse.datasets.spec import (
     ColumnSplit,
@@ -41,7 +42,7 @@ ENTITIES = "entities"
 """A table of the session for linked rows: `row_number`, `point`; rows that are not in it stand for themselves."""
 
 DUPLICATES = "duplicate_rows"
-"""A variable of the session: the rows whose equals are exported in their place."""
+"""The set of the rows whose equals are exported in their place."""
 
 
 MOST_GROUPS_ONCE = 1_000_000
@@ -54,9 +55,11 @@ class Known:
     """What the session holds beside the model's table."""
 
     frozen: tuple[str, ...] = ()
-    """Splits whose rows are given: as bits, in variables."""
+    """Splits whose rows are given, each as a set."""
     has_duplicates: bool = False
-    """Whether `DUPLICATES` is set."""
+    """Whether there is a set `DUPLICATES`."""
+    sets: RowSets | None = None
+    """Where the sets are; None: bits in the blocks of the table."""
 
 
 def is_movable(spec: DatasetSpec) -> bool:
@@ -127,15 +130,16 @@ def pointed_rows_sql(relation: Relation, spec: DatasetSpec, facts: TableFacts, k
     """Steps; one row of the last, `points`, per row of the table: its entity's point, and what the rules ask of it."""
     split = spec.split
     asked = asked_of_row_sql(spec)
+    sets = known.sets or facts.blocks
     if known.frozen:
-        asked["frozen_in"] = frozen_in_sql(known.frozen, facts.blocks)
+        asked["frozen_in"] = frozen_in_sql(known.frozen, sets)
     if known.has_duplicates:
-        asked["is_duplicate"] = facts.blocks.is_in_sql(DUPLICATES)
+        asked["is_duplicate"] = sets.is_in_sql(DUPLICATES)
     if isinstance(split, HashSplit) and split.stratify:
         asked["stratum"] = stratum_sql(split.stratify)
         # What stands in a frozen split and is not among its rows is placed anew.
         known_splits = [name for name in spec.splits if name not in known.frozen]
-        asked["known_in"] = known_in_sql(known_splits, facts.blocks)
+        asked["known_in"] = known_in_sql(known_splits, sets)
     return _points_sql(relation, spec, facts, asked)
 
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from itertools import product
 
 from warehouse.datasets.reading import exact
-from warehouse.datasets.row_bits import RowBlocks
+from warehouse.datasets.row_bits import RowSets
 from warehouse.datasets.spec import DatasetSpec, Downsample, HashSplit, HashTimeSplit, TimeSplit
 from warehouse.datasets.splits import (
     bound,
@@ -32,20 +32,18 @@ EVALUATION = ("test", "dev")
 
 
 def frozen_variable(split: str) -> str:
-    """The session's variable with the bits of the rows that a split keeps from an earlier version."""
+    """The set of the rows that a split keeps from an earlier version."""
     return f"frozen_in_{split}"
 
 
-def frozen_in_sql(frozen: Sequence[str], blocks: RowBlocks) -> str:
+def frozen_in_sql(frozen: Sequence[str], sets: RowSets) -> str:
     """The split that keeps a row of the table; NULL when none does."""
-    return bits_case_sql({split: frozen_variable(split) for split in frozen}, blocks)
+    return sets_case_sql({split: frozen_variable(split) for split in frozen}, sets)
 
 
-def bits_case_sql(variables: dict[str, str], blocks: RowBlocks) -> str:
-    """The first name whose bits hold a row of the table; NULL when none does, or there are no bits."""
-    branches = " ".join(
-        f"when {blocks.is_in_sql(variable)} then {literal(name)}" for name, variable in variables.items()
-    )
+def sets_case_sql(names: dict[str, str], sets: RowSets) -> str:
+    """The first word whose set, by its name, has a row of the table; NULL when none does, or there are no sets."""
+    branches = " ".join(f"when {sets.is_in_sql(name)} then {literal(word)}" for word, name in names.items())
     return f"case {branches} end" if branches else "null::varchar"
 
 

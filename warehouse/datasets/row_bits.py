@@ -7,10 +7,12 @@ cost the same however many blocks there are.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from warehouse.engine.base import Engine
-from warehouse.sql import Query, Step, identifier, literal
+from warehouse.sql import Query, Relation, Step, identifier, literal
 
 BLOCK_ROWS = 1 << 19
 """Rows of a block, a power of two: 64 KiB of bits are copied in a tenth of the time that their rows take."""
@@ -18,6 +20,40 @@ MOST_BLOCKS = 8192
 """Beyond, blocks grow, so that expressions do not."""
 STRETCH_BLOCKS = 256
 """Blocks whose bits are made at once: 16 MiB of bits for each set of rows."""
+
+
+class RowConditions(Protocol):
+    """Sets of a table's rows, each by a name, that an expression may ask."""
+
+    def is_in_sql(self, name: str, /) -> str:
+        """Whether a row of the table is in the set, as a condition; NULL or false for not."""
+        ...
+
+
+class RowSets(RowConditions, Protocol):
+    """Sets of a table's rows that the engine's session keeps; rows are told by their numbers.
+
+    Those that were kept by now are asked of what `marked` gives.
+    """
+
+    def keep(self, engine: Engine, rows: Query, sets: Mapping[str, str], *, by: str) -> dict[str, int]:
+        """Keeps rows in sets, and tells how many each has.
+
+        Args:
+            engine: Whose session it is.
+            rows: One row per row to keep: `row_number`, and the column `by`.
+            sets: Name of the set, by the value of that column.
+            by: The column that tells a row's set.
+        """
+        ...
+
+    def common_sql(self, left: str, right: str) -> Query:
+        """One row: `row_count`, rows that both sets have."""
+        ...
+
+    def marked(self, relation: Relation) -> Relation:
+        """The table with whatever it takes to ask which sets have a row."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +117,30 @@ class RowBlocks:
         """The loaded bits of one block."""
         return f"getvariable({literal(f'{variable}_{block}')})::bit"
 
+    def keep(self, engine: Engine, rows: Query, sets: Mapping[str, str], *, by: str) -> dict[str, int]:
+        """Puts rows into sets that are variables of the session, and tells how many each has."""
+        terms = f"{by}, {self.block_sql('row_number')} as block, count(*) as row_count, {self.bits_sql('row_number')}"
+        kept = Step(_KEPT, f"select {terms} as bits from {rows.name} group by {by}, block")
+        engine.rows(Query((*rows.steps, kept), rows.parameters).kept_as(_KEPT))
+        per_set = f"select {by}, sum(row_count) as row_count from temp.{_KEPT} group by {by}"
+        counts = {row[by]: int(row["row_count"]) for row in engine.rows(Query.of(Step("rows_per_set", per_set)))}
+        for value, variable in sets.items():
+            self.load(engine, variable, table=_KEPT, bits="bits", condition=f"{by} = {literal(value)}")
+        engine.rows(Query.of(Step("drop_bits", f"drop table temp.{_KEPT}")))
+        return {value: counts.get(value, 0) for value in sets}
+
+    def common_sql(self, left: str, right: str) -> Query:
+        """One row: `row_count`, rows that both sets have."""
+        counts = []
+        for block in range(self.count):
+            bits = " & ".join(self.variable_sql(variable, block) for variable in (left, right))
+            counts.append(f"coalesce(bit_count({bits}), 0)")
+        return Query.of(Step("common_rows", f"select {' + '.join(counts)} as row_count"))
+
+    def marked(self, relation: Relation) -> Relation:
+        """The table itself: variables can be asked from everywhere."""
+        return relation
+
     def load(
         self,
         engine: Engine,
@@ -106,3 +166,6 @@ class RowBlocks:
             name = identifier(f"{variable}_{block}")
             found = f"(select {bits} from temp.{identifier(table)} where block = {block} and {condition})"
             engine.rows(Query.of(Step("load_bits", f"set variable {name} = {found}")))
+
+
+_KEPT = "kept_bits"

@@ -47,21 +47,21 @@ class TableFacts:
         return RowBlocks(first_row=self.first_row, last_row=self.last_row)
 
 
-def table_facts_sql(relation: Relation, spec: DatasetSpec, *, integer_key: bool) -> Query:
-    """One row: counts of rows and nulls, ranges of the row numbers and of an integer key."""
+def table_facts_sql(relation: Relation, spec: DatasetSpec, *, integer_key: bool, numbered: bool = True) -> Query:
+    """One row: counts of rows and nulls, ranges of the row numbers (0 without any) and of an integer key."""
     keys = ",\n".join(f"count(*) - count({identifier(name)}) as key_nulls_{i}" for i, name in enumerate(spec.key))
     key = identifier(spec.key[0])
     time = identifier(spec.time) if spec.time and isinstance(spec.split, TimeSplit | HashTimeSplit) else ""
     flag = identifier(spec.synthetic.column) if spec.synthetic else ""
-    groups = f"approx_count_distinct({identifier(spec.groups[0])})" if len(spec.groups) == 1 else "0"
+    groups = f"approx_count_distinct({identifier(spec.groups[0])})" if len(spec.groups) == 1 and numbered else "0"
     return Query.of(
         Step(
             "table_facts",
             f"""
             select
                 count(*) as row_count,
-                min(rowid) as first_row,
-                max(rowid) as last_row,
+                {"min(rowid)" if numbered else "0"} as first_row,
+                {"max(rowid)" if numbered else "0"} as last_row,
                 {keys},
                 {f"min({key})" if integer_key else "null"} as least_key,
                 {f"max({key})" if integer_key else "null"} as greatest_key,
@@ -74,9 +74,20 @@ def table_facts_sql(relation: Relation, spec: DatasetSpec, *, integer_key: bool)
     )
 
 
-def read_table_facts(engine: Engine, relation: Relation, spec: DatasetSpec, *, integer_key: bool) -> TableFacts:
-    """The facts that placing needs; for an empty table, row numbers are 0."""
-    (row,) = engine.rows(table_facts_sql(relation, spec, integer_key=integer_key))
+def read_table_facts(
+    engine: Engine, relation: Relation, spec: DatasetSpec, *, integer_key: bool, numbered: bool = True
+) -> TableFacts:
+    """The facts that placing needs; for an empty table, row numbers are 0.
+
+    Args:
+        engine: Where the table is.
+        relation: The model's table.
+        spec: Of the dataset.
+        integer_key: Whether the key is one integer column, and the engine has bits to check it by.
+        numbered: Whether the engine numbers a table's rows; without, they are placed in a table, and nobody asks how
+            many groups there are.
+    """
+    (row,) = engine.rows(table_facts_sql(relation, spec, integer_key=integer_key, numbered=numbered))
     has_range = row["least_key"] is not None
     return TableFacts(
         row_count=row["row_count"],
@@ -85,7 +96,7 @@ def read_table_facts(engine: Engine, relation: Relation, spec: DatasetSpec, *, i
         key_nulls=tuple(row[f"key_nulls_{i}"] for i in range(len(spec.key))),
         key_range=(row["least_key"], row["greatest_key"]) if has_range else None,
         time_nulls=row["time_nulls"],
-        group_kinds=row["group_kinds"],
+        group_kinds=row["group_kinds"] if numbered else row["row_count"],
         synthetic_nulls=row["synthetic_nulls"],
     )
 

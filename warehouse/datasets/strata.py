@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
-from warehouse.datasets.placement_rules import bits_case_sql
+from warehouse.datasets.placement_rules import sets_case_sql
 from warehouse.datasets.reading import exact
-from warehouse.datasets.row_bits import RowBlocks
+from warehouse.datasets.row_bits import RowSets
 from warehouse.datasets.spec import HashSplit
 from warehouse.datasets.splits import LINE
 from warehouse.engine.base import Engine
@@ -36,13 +36,13 @@ _EXAMPLES = 5
 
 
 def known_variable(split: str) -> str:
-    """The session's variable with the bits of the rows that the newest version has in this split."""
+    """The set of the rows that the newest version has in this split."""
     return f"known_in_{split}"
 
 
-def known_in_sql(splits: Sequence[str], blocks: RowBlocks) -> str:
+def known_in_sql(splits: Sequence[str], sets: RowSets) -> str:
     """The split in which the newest version has a row of the table; NULL when it does not have it."""
-    return bits_case_sql({split: known_variable(split) for split in LINE if split in splits}, blocks)
+    return sets_case_sql({split: known_variable(split) for split in LINE if split in splits}, sets)
 
 
 def stratum_sql(columns: Sequence[str]) -> str:

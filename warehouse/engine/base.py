@@ -24,6 +24,11 @@ class Column:
 class Engine(Protocol):
     """Runs SQL written once."""
 
+    @property
+    def is_distributed(self) -> bool:
+        """Whether rows may lie on many machines: none may then be asked to sort or number all of them."""
+        ...
+
     def rows(self, query: Query) -> list[dict[str, Any]]:
         """All rows of the result, each by column name.
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class LocalEngine:
     """Runs queries on a DuckDB connection that the caller opened (`storage.connect`) and closes."""
 
+    is_distributed = False
+
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 class SparkEngine:
     """Runs queries on a session that the caller opened (`connect_spark`) and stops; `spark_engine` does both."""
 
+    is_distributed = True
+
     def __init__(
         self, session: SparkSession, *, schemas: Mapping[str, str] | None = None, tables: SparkTables | None = None
     ) -> None:

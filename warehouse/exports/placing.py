@@ -45,7 +45,7 @@ def place(
     names = tuple(column.name for column in columns)
     entities = resolve_entities(engine, relation, spec, names, facts)
     is_once = spec.deduplicate.exact is DuplicateRule.ONCE
-    duplicate_count = mark_duplicate_rows(engine, relation, spec, names, facts) if is_once else 0
+    duplicate_count = mark_duplicate_rows(engine, relation, spec, names, facts.blocks) if is_once else 0
     placement = place_rows(
         engine,
         relation,
