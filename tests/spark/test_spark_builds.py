@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from common import source_of_shop
 
@@ -21,6 +22,7 @@ from warehouse.builds import build_warehouse, list_builds, roll_back
 from warehouse.builds.spark_sources import file_tables
 from warehouse.dbt_manifest import Source
 from warehouse.engine import spark_session
+from warehouse.engine.spark_schemas import FileTable
 from warehouse.errors import BuildError, ProjectError, StorageError
 from warehouse.project import Project
 from warehouse.published import build_ids, find_build, published_id, read_spark_place, spark_prefix
@@ -218,30 +220,47 @@ def test_a_damaged_file_drops_nothing_that_is_not_the_build_s(shop: Project, tmp
     [
         ("read_csv('a.csv')", "its types are guessed"),
         ("read_csv('a.csv', all_varchar = true, skip = 1)", "read_csv has the option skip"),
-        ("read_csv('a.csv', all_varchar = true, nullstr = ['', 'NA'])", "it has several texts for null"),
         ("read_csv(['a.csv', 'b.csv'], all_varchar = true)", "it names several files"),
-        ("read_parquet('a/**/*.parquet')", "Spark knows no **"),
+        ("read_csv('**/a.csv', all_varchar = true)", "Spark knows no **"),
         ("read_parquet('https://x.org/a.parquet')", "Spark reads nothing from the web"),
-        ("read_parquet('a.parquet', filename = true)", "read_parquet has the option filename"),
+        ("read_parquet('a.parquet', file_row_number = true)", "read_parquet has the option file_row_number"),
+        ("read_parquet('s3://x/*.parquet', filename = true)", "files elsewhere cannot be listed from here"),
+        ("read_parquet('nowhere/*.parquet', filename = true)", "no file matches nowhere/*.parquet"),
+        ("read_parquet(['typed/1.parquet', 'typed/2.parquet'], union_by_name = true)", "a is INTEGER in some files"),
+        ("read_parquet('typed/**/*.parquet')", "a is INTEGER in some files, and VARCHAR in "),
+        ("read_parquet('wide/*.parquet', filename = true)", "/wide/2.parquet has other columns than the files before"),
+        ("read_parquet('[[]1]/*.parquet', filename = true)", "Spark would take the path for a pattern: "),
+        ("delta_scan('nowhere')", "/nowhere does not exist"),
+        ("delta_scan('s3://lake/orders')", "which version of it is the newest cannot be told from here"),
+        ("iceberg_scan('x', allow_moved_paths = true)", "iceberg_scan has the option allow_moved_paths"),
         ("read_json('a.json')", "its files are read by read_json"),
         ("(select 1)", "its files are read by SQL of its own"),
     ],
 )
 def test_files_that_spark_would_read_otherwise_are_refused(shop: Project, location: str, message: str) -> None:
+    for name, select in (("typed/1", "1 as a"), ("typed/2", "'x' as a"), ("wide/1", "1 as a"), ("wide/2", "1 as b")):
+        path = shop.root / f"{name}.parquet"
+        path.parent.mkdir(exist_ok=True)
+        duckdb.sql(f"select {select}").write_parquet(str(path))
+    (shop.root / "[1]").mkdir(exist_ok=True)
+    shutil.copyfile(shop.root / "typed/1.parquet", shop.root / "[1]/1.parquet")
     with pytest.raises(BuildError) as caught:
         file_tables(shop, [source(location)], schema="b")
 
-    assert f"source shop.orders (models/models.yml): {message}" in str(caught.value)
+    assert "source shop.orders (models/models.yml): " in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_locations_become_tables(shop: Project) -> None:
     (text,) = file_tables(shop, [source("read_csv('a.csv', all_varchar=true, delim='|', nullstr='NA')")], schema="b")
     (parquet,) = file_tables(shop, [source("read_parquet('s3://x/*.parquet', union_by_name = true)")], schema="b")
 
-    assert (text.schema, text.name, text.format, text.null_text) == ("b_shop", "orders", "csv", "NA")
+    assert isinstance(text, FileTable)
+    assert isinstance(parquet, FileTable)
+    assert (text.schema, text.name, text.format, text.null_texts) == ("b_shop", "orders", "csv", ("NA",))
     assert text.location == str(shop.root / "a.csv")
     assert text.options == {"header": "true", "escape": '"', "multiLine": "true", "sep": "|"}
-    assert (parquet.format, parquet.location, parquet.null_text) == ("parquet", "s3://x/*.parquet", None)
+    assert (parquet.format, parquet.location, parquet.null_texts) == ("parquet", "s3://x/*.parquet", None)
     assert parquet.options == {"mergeSchema": "true"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -14,7 +15,7 @@ from warehouse.dbt_manifest import DbtManifest
 from warehouse.dbt_results import NodeResult
 from warehouse.dbt_runner import Parsed, Place
 from warehouse.dbt_tests import findings_of_tests_by
-from warehouse.engine.spark_schemas import make_file_tables, run, spark_errors
+from warehouse.engine.spark_schemas import make_file_tables, run, spark_errors, spark_is_sail
 from warehouse.engine.spark_scratch import drop_dead_scratch
 from warehouse.engine.spark_session import connect_spark, default_session, shown_remote
 from warehouse.engine.spark_values import spark_identifier
@@ -50,6 +51,7 @@ class SparkTarget:
             target=TARGET,
         )
         self._session = connect_spark(project)
+        self._held = ExitStack()
         self._now = now
         self._spark_place: SparkPlace | None = None
         self._manifest: DbtManifest | None = None
@@ -88,7 +90,14 @@ class SparkTarget:
                 problem_list("models would be built into schemas that others read:", strays)
                 + f"\n  let generate_schema_name() begin with target.schema, which is {self.prefix}_{DEFAULT_SCHEMA}"
             )
-        tables = file_tables(self.project, manifest.sources.values(), schema=f"{self.prefix}_{DEFAULT_SCHEMA}")
+        # Loaded rows are not replaced while they are read, file by file.
+        self._held.enter_context(storage.reading(self.project.raw_path))
+        tables = file_tables(
+            self.project,
+            manifest.sources.values(),
+            schema=f"{self.prefix}_{DEFAULT_SCHEMA}",
+            is_sail=spark_is_sail(self._session),
+        )
         made |= {table.schema for table in tables}
         self._spark_place = SparkPlace(
             remote=shown_remote(self.project.settings.spark_remote),
@@ -127,6 +136,7 @@ class SparkTarget:
 
     def close(self) -> None:
         """Leaves the cluster."""
+        self._held.close()
         self._session.stop()
 
     def _rows(self, statement: str) -> list[dict[str, Any]]:

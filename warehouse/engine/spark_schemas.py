@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,20 +16,38 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileTable:
-    """Files that a query reads as a table."""
+    """Files, or a table that other tools wrote, that a query reads as a table."""
 
     schema: str
     name: str
     format: str
-    """Spark's name of it: `csv`, `parquet`."""
+    """Spark's name of it: `csv`, `parquet`, `delta`, `iceberg`."""
     location: str
     """A path or pattern, as the cluster sees it."""
     options: Mapping[str, str] = field(default_factory=dict)
-    null_text: str | None = None
-    """For text: what stands for null; empty text is null only when this is empty. None leaves values as they are."""
+    null_texts: tuple[str, ...] | None = None
+    """For text: what stands for null, empty text only when it is one of these; None leaves values as they are."""
+    version: str | None = None
+    """Of a table with versions, the only one that is read; empty for none, which has no row. None for files."""
+    columns: tuple[str, ...] = ()
+    """In this order, of a table with versions; empty for that of the table."""
 
 
-def make_file_tables(session: SparkSession, tables: Iterable[FileTable]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileUnion:
+    """The rows of files one by one, each with the path that it came from."""
+
+    schema: str
+    name: str
+    columns: tuple[str, ...]
+    """Of all files; what one lacks is null there."""
+    files: tuple[tuple[str, frozenset[str]], ...]
+    """Path of each Parquet file and its columns."""
+    path_column: str | None
+    """What the column with the path is called; None for none."""
+
+
+def make_file_tables(session: SparkSession, tables: Iterable[FileTable | FileUnion]) -> None:
     """Gives the catalog a table, or a view, for each; schemas are made when missing.
 
     Raises:
@@ -37,21 +55,72 @@ def make_file_tables(session: SparkSession, tables: Iterable[FileTable]) -> None
     """
     for table in tables:
         run(session, f"create schema if not exists {spark_identifier(table.schema)}")
-        if table.null_text is None:
+        if isinstance(table, FileUnion):
+            _make_union(session, table)
+        elif table.version is not None:
+            _make(session, table, table.name + _FILES)
+            columns = ", ".join(map(spark_identifier, table.columns)) or "*"
+            moment = f"version as of {int(table.version)}" if table.version else "where false"
+            _make_view(session, table, f"select {columns} from {_place(table, table.name + _FILES)} {moment}")
+        elif table.null_texts is not None:
+            # NOTE: what stands for null is said by a view and not by the reader: readers of text differ in what they
+            # make of empty fields, and Sail's knows no such option.
+            _make(session, table, table.name + _FILES)
+            columns = ", ".join(
+                _without(table.null_texts, spark_identifier(name))
+                for name in _columns(session, table.schema, table.name + _FILES)
+            )
+            _make_view(session, table, f"select {columns} from {_place(table, table.name + _FILES)}")
+        else:
             _make(session, table, table.name)
-            continue
-        # NOTE: what stands for null is said by a view and not by the reader: readers of text differ in what they make
-        # of empty fields, and Sail's knows no such option.
-        files = f"{table.name}__files"
-        _make(session, table, files)
-        columns = ", ".join(
-            _without(table.null_text, spark_identifier(name)) for name in _columns(session, table.schema, files)
-        )
-        run(
-            session,
-            f"create or replace view {spark_identifier(table.schema)}.{spark_identifier(table.name)} as "
-            f"select {columns} from {spark_identifier(table.schema)}.{spark_identifier(files)}",
-        )
+
+
+_FILES = "__files"
+
+
+def _make_union(session: SparkSession, union: FileUnion) -> None:
+    # NOTE: Sail knows no column of a file's path, and that of Spark is an address: a table for each file is neither.
+    names = [f"{union.name}__{number}" for number in range(1, len(union.files) + 1)]
+    for name, (path, _) in zip(names, union.files, strict=True):
+        _make(session, FileTable(schema=union.schema, name=name, format="parquet", location=path), name)
+    # What is null in all rows of one file must be of the type that it has in others.
+    nulls = {}
+    for column in union.columns:
+        owner = next(name for name, (_, has) in zip(names, union.files, strict=True) if column in has)
+        if not all(column in has for _, has in union.files):
+            (field,) = _schema(session, f"select {spark_identifier(column)} from {_place(union, owner)}")
+            nulls[column] = f"cast(null as {field.dataType.simpleString()})"
+    selects = []
+    for name, (path, has) in zip(names, union.files, strict=True):
+        listed = [
+            spark_identifier(column) if column in has else f"{nulls[column]} as {spark_identifier(column)}"
+            for column in union.columns
+        ]
+        if union.path_column is not None:
+            listed.append(f"{spark_text(path)} as {spark_identifier(union.path_column)}")
+        selects.append(f"select {', '.join(listed)} from {_place(union, name)}")
+    _make_view(session, union, " union all ".join(selects))
+
+
+def _make_view(session: SparkSession, table: FileTable | FileUnion, select: str) -> None:
+    run(session, f"create or replace view {_place(table, table.name)} as {select}")
+
+
+def _place(table: FileTable | FileUnion, name: str) -> str:
+    return f"{spark_identifier(table.schema)}.{spark_identifier(name)}"
+
+
+def spark_is_sail(session: SparkSession) -> bool:
+    """Whether the server is Sail, which speaks Spark Connect, and no Apache Spark.
+
+    Raises:
+        QueryError: it does not say what it is.
+    """
+    statement = "select version() as version"
+    with spark_errors(statement):
+        (row,) = session.sql(statement).collect()
+    # Sail says its own version here, and that of the Spark that it speaks as elsewhere.
+    return str(row["version"]).startswith("0.")
 
 
 def drop_schemas(session: SparkSession, schemas: Iterable[str]) -> None:
@@ -98,11 +167,17 @@ def _make(session: SparkSession, table: FileTable, name: str) -> None:
 
 def _columns(session: SparkSession, schema: str, name: str) -> list[str]:
     statement = f"select * from {spark_identifier(schema)}.{spark_identifier(name)}"
+    return [str(field.name) for field in _schema(session, statement)]
+
+
+def _schema(session: SparkSession, statement: str) -> Any:
     with spark_errors(statement):
-        return list(session.sql(statement).columns)
+        return session.sql(statement).schema
 
 
-def _without(null_text: str, column: str) -> str:
-    if not null_text:
+def _without(null_texts: Sequence[str], column: str) -> str:
+    if list(null_texts) == [""]:
         return f"nullif({column}, '') as {column}"
-    return f"case when {column} = {spark_text(null_text)} then null else coalesce({column}, '') end as {column}"
+    value = column if "" in null_texts else f"coalesce({column}, '')"
+    listed = ", ".join(map(spark_text, null_texts))
+    return f"case when {column} in ({listed}) then null else {value} end as {column}"

@@ -243,6 +243,22 @@ def read_metadata(path: Path) -> dict[str, Any]:
     return document
 
 
+def iceberg_columns(path: Path, version: TableVersion) -> tuple[str, ...]:
+    """The columns of an Iceberg table at this version in their order, by its metadata file.
+
+    Raises:
+        LakeTableError: the file cannot be read.
+    """
+    metadata = read_metadata(path)
+    schemas = metadata.get("schemas") or [metadata.get("schema") or {}]
+    wanted = metadata.get("current-schema-id")
+    if version.version != str(metadata.get("current-snapshot-id")):
+        snapshots = {str(one.get("snapshot-id")): one for one in metadata.get("snapshots") or ()}
+        wanted = snapshots.get(version.version, {}).get("schema-id", wanted)
+    chosen = next((one for one in schemas if one.get("schema-id") == wanted), schemas[-1])
+    return tuple(str(field["name"]) for field in chosen.get("fields", ()))
+
+
 def _current_metadata(folder: Path, location: Location) -> Path:
     """The metadata file that counts: the one that is named, that the table's hint names, or, if asked, the newest."""
     place = folder / "metadata"
