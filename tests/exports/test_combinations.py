@@ -33,8 +33,9 @@ TARGET = "region = 'north' or note is null"
 
 @pytest.fixture(autouse=True)
 def several_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sets of rows in several blocks, as those of large tables are."""
+    """Sets of rows in several blocks and stretches, as those of large tables are."""
     monkeypatch.setattr(row_bits, "BLOCK_ROWS", 256)
+    monkeypatch.setattr(row_bits, "STRETCH_BLOCKS", 2)
 
 
 WHO = "c3"

@@ -82,6 +82,10 @@ class RowBlocks:
         starts = range(0, self.count, STRETCH_BLOCKS)
         return tuple((start, min(start + STRETCH_BLOCKS, self.count) - 1) for start in starts)
 
+    def only(self, stretch: tuple[int, int]) -> RowBlocks:
+        """The same blocks, for expressions that are asked of rows of this stretch alone."""
+        return _Stretch(first_row=self.first_row, last_row=self.last_row, first_block=stretch[0], last_block=stretch[1])
+
     def within_sql(self, stretch: tuple[int, int], row: str) -> str:
         """Whether a row lies in these blocks, as a condition by which a scan skips the others."""
         first, last = stretch
@@ -166,6 +170,15 @@ class RowBlocks:
             name = identifier(f"{variable}_{block}")
             found = f"(select {bits} from temp.{identifier(table)} where block = {block} and {condition})"
             engine.rows(Query.of(Step("load_bits", f"set variable {name} = {found}")))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stretch(RowBlocks):
+    first_block: int
+    last_block: int
+
+    def is_in_sql(self, variable: str, row: str = "rowid") -> str:
+        return f"{self._known_bit_sql(variable, row, self.first_block, self.last_block + 1)} = 1"
 
 
 _KEPT = "kept_bits"

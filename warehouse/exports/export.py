@@ -27,6 +27,7 @@ from warehouse.datasets.freeze import resolve_freeze
 from warehouse.datasets.labels import read_label_facts
 from warehouse.datasets.manifest import Change, Manifest
 from warehouse.datasets.placement import Placement, placed_relations
+from warehouse.datasets.placement_stretches import in_stretches
 from warehouse.datasets.pseudonyms import output_columns
 from warehouse.datasets.row_checks import check_rows, read_table_facts
 from warehouse.datasets.sharing import share_files
@@ -235,6 +236,7 @@ def _export(
     spec = resolve_cutoffs(engine, relation, spec, row_count=facts.row_count, declared=document, previous=whole)
     spec, freeze = resolve_freeze(task.project, spec, name=task.declaration.name, declared=document)
     placement, found = place(engine, relation, spec, facts, columns=columns, freeze=freeze, newest=whole)
+    relation, placement = in_stretches(relation, placement, facts.blocks)
     columns += derived_columns(engine, relation, spec, placement, types)
     change = None if previous is None else _change(engine, relation, columns, placement, previous, spec)
     manifest = draft_manifest(task, spec, model, columns, placement, change)
