@@ -100,7 +100,7 @@ REFUSED: dict[str, str] = {
     "select x[y] as s from t": "an element whose place",
     "select struct_extract(x, y) as s from t": "a field whose name",
     "select list_transform(x, lambda a, i: a) as s from t": "no lambda of one name",
-    "select string_split(x, ' ') as s from t": "string_split but by ''",
+    "select string_split(x, ',') as s from t": "string_split but by '' or ' '",
     "select regexp_extract_all(x, y) as s from t": "a pattern that is no literal",
     "select regexp_extract_all(x, '(a)', 1) as s from t": "a group of a match",
     "select regexp_extract_all(x, '(?i)a') as s from t": "'(?i' in the pattern",

@@ -10,11 +10,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import spark_grouped_vectors
 import spark_nested_vectors
 import spark_vectors
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from spark_vectors import AGGREGATES, HASHES
+from spark_vectors import HASHES
 
 from warehouse.engine.base import Engine
 from warehouse.engine.local import LocalEngine
@@ -26,9 +27,11 @@ from warehouse.errors import QueryError
 from warehouse.sql import Query, Relation, Step
 from warehouse.storage import connect
 
-EXPRESSIONS = {**spark_vectors.EXPRESSIONS, **spark_nested_vectors.EXPRESSIONS}
-STATEMENTS = {**spark_vectors.STATEMENTS, **spark_nested_vectors.STATEMENTS}
-REFUSED = {**spark_vectors.REFUSED, **spark_nested_vectors.REFUSED}
+_ALL = (spark_vectors, spark_nested_vectors, spark_grouped_vectors)
+EXPRESSIONS = {name: vectors for each in _ALL for name, vectors in each.EXPRESSIONS.items()}
+AGGREGATES = {**spark_vectors.AGGREGATES, **spark_grouped_vectors.AGGREGATES}
+STATEMENTS = {name: vector for each in _ALL for name, vector in each.STATEMENTS.items()}
+REFUSED = {name: reason for each in _ALL for name, reason in each.REFUSED.items()}
 
 
 @pytest.fixture(params=["duckdb", "spark"])

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from warehouse.engine.spark_aggregates import AggregateExpressions
 from warehouse.engine.spark_functions import (
     FLAGS,
     NAMES,
@@ -17,26 +18,30 @@ from warehouse.engine.spark_functions import (
     quotient_sql,
     special_double_sql,
 )
-from warehouse.engine.spark_nested import NestedExpressions, UntranslatableError, shown
+from warehouse.engine.spark_nested import UntranslatableError, shown
 from warehouse.engine.spark_types import SPARK_TYPES
 from warehouse.engine.spark_values import spark_identifier, spark_literal, spark_text
 
-INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "UBIGINT"})
+_UNSIGNED = {"UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
+INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", *_UNSIGNED})
 _TYPE_NAMES = {
     "TEXT": "VARCHAR",
     "INT": "INTEGER",
     "INT128": "HUGEINT",
+    "UINT": "UINTEGER",
     "VARBINARY": "BLOB",
     "TIMESTAMPNTZ": "TIMESTAMP",
     "TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE",
 }
 _COUNTS = (exp.Count, exp.Length, exp.ArraySize, exp.DateDiff, exp.Year, exp.Month)
-_WHOLE = (exp.Column, exp.Floor, exp.Ceil, *_COUNTS, exp.BitwiseRightShift, exp.BitwiseAnd, exp.Null)
+_BITS = (exp.BitwiseRightShift, exp.BitwiseLeftShift, exp.BitwiseAnd, exp.BitwiseXor)
+_WHOLE = (exp.Column, exp.Unicode, exp.Floor, exp.Ceil, *_COUNTS, *_BITS, exp.Null)
 """What may be cast to an integer type: Spark cuts off where DuckDB rounds. Columns must be of whole numbers."""
-_TRUTHS = (exp.Boolean, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Is, exp.Not, exp.And, exp.Or, exp.In)
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Is, exp.In, exp.Contains)
+_TRUTHS = (exp.Boolean, *_COMPARISONS, exp.Not, exp.And, exp.Or)
 
 
-class Expressions(NestedExpressions):
+class Expressions(AggregateExpressions):
     """Writes expressions; what is below a query is asked of `query`."""
 
     def __init__(self, parameters: Mapping[str, Any], query: Callable[[exp.Expression], str]) -> None:
@@ -89,9 +94,10 @@ class Expressions(NestedExpressions):
     # Leaves.
 
     def _write_column(self, node: exp.Column) -> str:
+        # With three parts, the last is a member of a struct: tables of ours are called by one name here.
         self.check(node, "this", "table", "db", "catalog")
-        parts = [node.args[key] for key in ("table", "this") if node.args.get(key)]
-        if node.args.get("db") or node.args.get("catalog"):
+        parts = [node.args[key] for key in ("db", "table", "this") if node.args.get(key)]
+        if node.args.get("catalog"):
             raise UntranslatableError(f"the column {shown(node)} with a schema")
         return ".".join("*" if isinstance(part, exp.Star) else spark_identifier(part.name) for part in parts)
 
@@ -140,20 +146,27 @@ class Expressions(NestedExpressions):
 
     def _write_in(self, node: exp.In) -> str:
         self.check(node, "this", "expressions", "query")
-        values = [*map(self.sql, node.expressions)] or self._unnested(node)
+        query = node.args.get("query")
+        if query is not None and not self._is_unnested(query):
+            if node.find_ancestor(exp.Where, exp.Select, exp.Join, exp.Having).__class__ is not exp.Where:
+                raise UntranslatableError(f"in (select ...) but in where, in {shown(node)}")
+            return f"({self.sql(node.this)} in ({self._query(query.this)}))"
+        values = [*map(self.sql, node.expressions)] or self._unnested(query)
         # As `in` of no rows at all, which SQL lets nobody write down.
         return f"({self.sql(node.this)} in ({', '.join(values)}))" if values else "false"
 
-    def _unnested(self, node: exp.In) -> list[str]:
-        """The values of `in (select unnest($values))`."""
-        query = node.args.get("query")
-        select = query.this if isinstance(query, exp.Subquery) else None
-        if not isinstance(select, exp.Select) or len(select.expressions) != 1:
-            raise UntranslatableError(shown(node))
-        self.check(select, "expressions")
-        (term,) = select.expressions
-        if not isinstance(term, exp.Explode) or not isinstance(term.this, exp.Placeholder):
-            raise UntranslatableError(shown(node))
+    def _is_unnested(self, query: exp.Expression) -> bool:
+        """Whether it is `(select unnest($values))`."""
+        select = query.this
+        is_plain = isinstance(select, exp.Select) and len(select.expressions) == 1 and not select.args.get("from_")
+        return is_plain and isinstance(select.expressions[0], exp.Explode)
+
+    def _unnested(self, query: exp.Expression) -> list[str]:
+        """The values of `(select unnest($values))`."""
+        self.check(query.this, "expressions")
+        (term,) = query.this.expressions
+        if not isinstance(term.this, exp.Placeholder):
+            raise UntranslatableError(shown(query))
         return self.list_values(term.this)
 
     def list_values(self, node: exp.Placeholder) -> list[str]:
@@ -178,8 +191,11 @@ class Expressions(NestedExpressions):
         return f"({left} % {right})"
 
     def _is_known_nonzero(self, node: exp.Expression) -> bool:
-        if isinstance(node, exp.Paren):
+        if isinstance(node, exp.Paren | exp.Cast):
             return self._is_known_nonzero(node.this)
+        if isinstance(node, exp.Case) and node.args.get("default"):
+            branches = [one.args["true"] for one in node.args["ifs"]]
+            return all(map(self._is_known_nonzero, [*branches, node.args["default"]]))
         if isinstance(node, exp.Placeholder):
             value = self._parameters.get(node.name)
             return isinstance(value, int | float) and value != 0
@@ -192,6 +208,10 @@ class Expressions(NestedExpressions):
     def _write_bitwiserightshift(self, node: exp.BitwiseRightShift) -> str:
         value, count = self._operands(node, "this", "expression")
         return f"shiftright({value}, {count})"
+
+    def _write_bitwiseleftshift(self, node: exp.BitwiseLeftShift) -> str:
+        value, count = self._operands(node, "this", "expression")
+        return f"shiftleft({value}, {count})"
 
     def _write_case(self, node: exp.Case) -> str:
         self.check(node, "this", "ifs", "default")
@@ -241,7 +261,7 @@ class Expressions(NestedExpressions):
     def _is_whole(self, node: exp.Expression) -> bool:
         """Whether it has no fraction, whatever the types of columns are taken for."""
         match node:
-            case exp.Paren() | exp.Neg() | exp.Sum() | exp.Filter():
+            case exp.Paren() | exp.Neg() | exp.Sum() | exp.Filter() | exp.Min() | exp.Max():
                 return self._is_whole(node.this)
             case exp.Coalesce():
                 return all(map(self._is_whole, [node.this, *node.expressions]))
@@ -298,6 +318,8 @@ class Expressions(NestedExpressions):
 
     def _write_filter(self, node: exp.Filter) -> str:
         self.check(node, "this", "expression")
+        if node.this.args.get("count") is not None or isinstance(node.this, exp.PercentileDisc | exp.IgnoreNulls):
+            raise UntranslatableError(f"a filter, in {shown(node)}")
         condition = node.expression.this if isinstance(node.expression, exp.Where) else node.expression
         return f"{self.sql(node.this)} filter (where {self.sql(condition)})"
 
@@ -312,6 +334,9 @@ class Expressions(NestedExpressions):
             # Spark leaves nulls out of lists and has no order in them: structs are never null, and sort by their first.
             pair = f"named_struct('k', {self.sql(term.this)}, 'v', {self.sql(node.this.this)})"
             return f"transform(array_sort(collect_list({pair})), pair -> pair.v)"
+        if isinstance(node.this, exp.Column):
+            # In any order, as DuckDB's.
+            return f"transform(collect_list(named_struct('v', {self.sql(node.this)})), one -> one.v)"
         raise UntranslatableError(f"a list without order, in {shown(node)}")
 
     def group_sql(self, node: exp.Group) -> str:
@@ -325,33 +350,6 @@ class Expressions(NestedExpressions):
         self.check(node, "expressions")
         sets = (one.expressions if isinstance(one, exp.Tuple) else [one] for one in node.expressions)
         return f"grouping sets ({', '.join('(' + ', '.join(map(self.sql, one)) + ')' for one in sets)})"
-
-    def _write_window(self, node: exp.Window) -> str:
-        self.check(node, "this", "partition_by", "order", "over")
-        parts = []
-        if node.args.get("partition_by"):
-            parts.append(f"partition by {', '.join(map(self.sql, node.args['partition_by']))}")
-        if node.args.get("order"):
-            parts.append(self.order_sql(node.args["order"]))
-        elif not isinstance(node.this, exp.RowNumber):
-            raise UntranslatableError(f"a window without order, in {shown(node)}")
-        if not isinstance(node.this, exp.RowNumber | exp.Lag | exp.DenseRank):
-            raise UntranslatableError(shown(node))
-        if not parts:
-            # NOTE: Spark would bring all rows to one place to number them one by one; these numbers have gaps.
-            return "monotonically_increasing_id()"
-        return f"{self.sql(node.this)} over ({' '.join(parts)})"
-
-    def order_sql(self, node: exp.Order) -> str:
-        """`order by`, with nulls last unless something else is said: Spark has them first."""
-        self.check(node, "expressions")
-        terms = []
-        for term in node.expressions:
-            self.check(term, "this", "desc", "nulls_first")
-            direction = "desc" if term.args.get("desc") else "asc"
-            nulls = "first" if term.args.get("nulls_first") else "last"
-            terms.append(f"{self.sql(term.this)} {direction} nulls {nulls}")
-        return f"order by {', '.join(terms)}"
 
     def _write_subquery(self, node: exp.Subquery) -> str:
         self.check(node, "this")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from warehouse.engine.spark_normal_forms import composed_sql
 from warehouse.engine.spark_values import spark_text
 
 FUNCTIONS: dict[str, str] = {
@@ -33,6 +34,10 @@ FUNCTIONS: dict[str, str] = {
     "contains": "contains({0}, {1})",
     "replace": "replace({0}, {1}, {2})",
     "md5": "md5({0})",
+    # Bytes of its UTF-8.
+    "strlen": "octet_length({0})",
+    # The number of its first character.
+    "unicode": "ascii({0})",
     # Of a blob; of an integer its bits.
     "hex": "hex({0})",
     # Lists; nulls are not looked for.
@@ -48,8 +53,12 @@ FUNCTIONS: dict[str, str] = {
     "map_values": "map_values({0})",
     # How many keys a map has.
     "cardinality": "size({0})",
+    "map_entries": "map_entries({0})",
+    # Of lists without repeats.
+    "list_intersect": "array_intersect({0}, {1})",
     # Moments. The session's zone is UTC, so either kind of timestamp, and a date, is an instant.
     "epoch_us": "unix_micros(cast({0} as timestamp_ltz))",
+    "to_seconds": "make_dt_interval(0, 0, 0, {0})",
     "year": "year({0})",
     "month": "month({0})",
     "hour": "hour({0})",
@@ -57,15 +66,21 @@ FUNCTIONS: dict[str, str] = {
     "isodow": "(pmod(datediff(cast({0} as date), date'1970-01-01') + 3, 7) + 1)",
     # Aggregates.
     "count": "count({0})",
-    "min": "min({0})",
-    "max": "max({0})",
+    "bit_or": "bit_or({0})",
+    "bool_or": "bool_or({0})",
+    # The first operand where the second is smallest.
+    "arg_min": "min_by({0}, {1})",
     # NOTE: of DECIMALs Spark's own would be a DECIMAL.
     "avg": "avg(cast({0} as double))",
     "var_pop": "var_pop(cast({0} as double))",
     # NOTE: a sum of integers beyond 64 bits is an error on Spark; cast to hugeint what may be so large.
     "sum": "sum({0})",
-    "approx_count_distinct": "approx_count_distinct({0})",
+    # NOTE: DuckDB's loses fewer digits.
+    "fsum": "sum(cast({0} as double))",
+    # Of numbers: Sail's knows few types.
+    "approx_count_distinct": "approx_count_distinct(case when {0} is not null then xxhash64({0}) end)",
     "lag": "lag({0})",
+    "first_value": "first_value({0})",
     # Counts from 1 in some order that need not be the same twice.
     "row_number": "row_number()",
     "dense_rank": "dense_rank()",
@@ -94,10 +109,16 @@ OPERATORS: dict[str, str] = {
     "NullSafeEQ": "<=>",
     "DPipe": "||",
     "BitwiseAnd": "&",
+    "BitwiseXor": "^",
 }
 """By the parser's names."""
 
 NAMES: dict[str, str] = {
+    "ArgMin": "arg_min",
+    "BitwiseOrAgg": "bit_or",
+    "FirstValue": "first_value",
+    "LogicalOr": "bool_or",
+    "Unicode": "unicode",
     "ApproxDistinct": "approx_count_distinct",
     "Abs": "abs",
     "ArraySize": "array_length",
@@ -124,8 +145,6 @@ NAMES: dict[str, str] = {
     "MD5": "md5",
     "MapKeys": "map_keys",
     "MapValues": "map_values",
-    "Max": "max",
-    "Min": "min",
     "Month": "month",
     "Nullif": "nullif",
     "Pi": "pi",
@@ -148,6 +167,8 @@ def function_sql(name: str, operands: Sequence[str]) -> str | None:
     """The call on Spark; None when the table has no such function with so many operands."""
     if name == "hash":
         return hash_sql(operands) if operands else None
+    if name == "nfc_normalize":
+        return composed_sql(*operands) if len(operands) == 1 else None
     if name in VARIADIC:
         return f"{VARIADIC[name]}({', '.join(operands)})" if operands else None
     template = FUNCTIONS.get(name)

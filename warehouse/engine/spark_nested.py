@@ -33,6 +33,11 @@ class NestedExpressions(ABC):
 
     def _write_array(self, node: exp.Array) -> str:
         self.check(node, "expressions")
+        if len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Comprehension):
+            (made,) = node.expressions
+            self.check(made, "this", "expression", "iterator")
+            name = spark_identifier(made.expression.name)
+            return f"transform({self.sql(made.args['iterator'])}, {name} -> {self.sql(made.this)})"
         return f"array({', '.join(map(self.sql, node.expressions))})"
 
     def _write_transform(self, node: exp.Transform) -> str:
@@ -79,9 +84,11 @@ class NestedExpressions(ABC):
     # Texts and patterns.
 
     def _write_split(self, node: exp.Split) -> str:
-        """Into characters, that is code points."""
-        if not isinstance(node.expression, exp.Literal) or node.expression.name:
-            raise UntranslatableError(f"string_split but by '', in {shown(node)}")
+        """Into characters, that is code points, or at blanks."""
+        if not isinstance(node.expression, exp.Literal) or node.expression.name not in ("", " "):
+            raise UntranslatableError(f"string_split but by '' or ' ', in {shown(node)}")
+        if node.expression.name:
+            return f"split({self.sql(node.this)}, ' ')"
         return f"regexp_extract_all({self.sql(node.this)}, '(?s).', 0)"
 
     def _write_regexpextractall(self, node: exp.RegexpExtractAll) -> str:
@@ -100,6 +107,10 @@ class NestedExpressions(ABC):
     def _write_regexpfullmatch(self, node: exp.RegexpFullMatch) -> str:
         self.check(node, "this", "expression")
         return f"({self.sql(node.this)} rlike {self._pattern(node, whole=True)})"
+
+    def _write_regexplike(self, node: exp.RegexpLike) -> str:
+        self.check(node, "this", "expression")
+        return f"({self.sql(node.this)} rlike {self._pattern(node)})"
 
     def _write_regexpsplit(self, node: exp.RegexpSplit) -> str:
         self.check(node, "this", "expression")

@@ -16,9 +16,9 @@ from sqlglot import exp, parse
 from sqlglot.errors import SqlglotError
 
 from warehouse.engine.spark_expressions import Expressions
-from warehouse.engine.spark_functions import bin_sql
 from warehouse.engine.spark_nested import UntranslatableError
 from warehouse.engine.spark_reading import DuckDBAsWritten
+from warehouse.engine.spark_unnesting import histogram_sql, is_histogram, is_unnested_aside, unnested_aside_sql
 from warehouse.engine.spark_values import spark_identifier
 from warehouse.errors import QueryError
 from warehouse.sql import ARROW_NAME, Query
@@ -148,7 +148,11 @@ class _Statements:
         clauses = ("with_", "distinct", "expressions", "from_", "joins", "where", "group", "having", "qualify")
         self._check(node, *clauses, "order", "limit")
         qualify = node.args.get("qualify")
-        terms = [self._histogram(term, node) or self._term(term) for term in node.expressions]
+        if any(map(is_histogram, node.expressions)):
+            return histogram_sql(node, self._expressions, self._source)
+        if is_unnested_aside(node):
+            return unnested_aside_sql(node, self._expressions, self._source)
+        terms = [self._term(term) for term in node.expressions]
         if qualify is not None:
             terms.append(f"{self._expressions.sql(qualify.this)} as {spark_identifier(_QUALIFIED)}")
         if node.args.get("distinct"):
@@ -177,27 +181,6 @@ class _Statements:
             return f"{self._expressions.sql(node.this)} as {spark_identifier(node.alias)}"
         return self._expressions.sql(node)
 
-    def _histogram(self, term: exp.Expression, select: exp.Select) -> str:
-        """`histogram(x, $edges) as h`, which Spark lacks, as a question of its own; empty for any other term.
-
-        A map from edges, each the upper end of a bin, to counts; bins without rows are left out, and so are values
-        beyond the last edge.
-        """
-        call = term.this if isinstance(term, exp.Alias) else None
-        if not isinstance(call, exp.Anonymous) or call.name.lower() != "histogram":
-            return ""
-        self._check(select, "with_", "expressions", "from_")
-        value, edges = call.expressions if len(call.expressions) == 2 else (None, None)
-        if not isinstance(value, exp.Column) or not isinstance(edges, exp.Placeholder):
-            raise UntranslatableError("histogram but of a column, with edges as a parameter")
-        number = self._expressions.sql(value)
-        source = self._source(select.args["from_"].this)
-        return (
-            f"(select map_from_entries(collect_list(struct(edge, row_count))) from (select "
-            f"{bin_sql(number, self._expressions.list_values(edges))} as edge, count(*) as row_count from {source} "
-            f"group by 1) where edge is not null) as {spark_identifier(term.alias)}"
-        )
-
     def _ending(self, node: exp.Expression) -> str:
         text = f" {self._expressions.order_sql(node.args['order'])}" if node.args.get("order") else ""
         if node.args.get("limit"):
@@ -215,8 +198,10 @@ class _Statements:
         else:
             raise UntranslatableError(f"from {type(node).__name__.lower()}")
         if node.args.get("alias"):
-            self._check(node.args["alias"], "this")
+            self._check(node.args["alias"], "this", "columns")
             text += f" as {spark_identifier(node.alias)}"
+            columns = [spark_identifier(column.name) for column in node.args["alias"].args.get("columns") or []]
+            text += f"({', '.join(columns)})" if columns else ""
         return text
 
     def _temporary_table(self, node: exp.Table) -> str:
@@ -272,5 +257,12 @@ class _Statements:
         return text if kind == "cross" else text.replace(" join ", " cross join ", 1)
 
 
-_JOINS = {("", ""): "join", ("", "inner"): "join", ("left", ""): "left join", ("", "cross"): "cross join"}
+_JOINS = {
+    ("", ""): "join",
+    ("", "inner"): "join",
+    ("left", ""): "left join",
+    ("", "cross"): "cross join",
+    ("", "semi"): "left semi join",
+    ("", "anti"): "left anti join",
+}
 _QUALIFIED = "is_qualified"

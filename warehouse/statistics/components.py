@@ -87,14 +87,22 @@ def link_edges_sql(link: Link) -> Query:
     )
 
 
-def order_sql(number: str, seed: int) -> str:
+def order_sql(number: str, seed: int, *, is_signed: bool = False) -> str:
     """A pseudo-random permutation of the numbers of 32 bits, as an expression of a number; another for each seed.
+
+    `is_signed` is the same for engines without unsigned numbers, by halves whose products are small.
 
     Source: the finishing step of Appleby's MurmurHash3, which maps 32 bits one to one.
     """
-    word = f"xor({number}::ubigint, {_seed(seed)}::ubigint)"
+    kind = "bigint" if is_signed else "ubigint"
+    word = f"xor({number}::{kind}, {_seed(seed)}::{kind})"
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
-        word = f"((xor({word}, {word} >> {shift}) * {factor}::ubigint) & {MOST_ROWS - 1}::ubigint)"
+        mixed = f"xor({word}, {word} >> {shift})"
+        if is_signed:
+            upper = f"((({mixed} >> 16) * {factor}) & 65535) << 16"
+            word = f"(((({mixed} & 65535) * {factor}) + ({upper})) & {MOST_ROWS - 1})"
+        else:
+            word = f"(({mixed} * {factor}::ubigint) & {MOST_ROWS - 1}::ubigint)"
     return f"{word}::uinteger"
 
 
@@ -102,12 +110,11 @@ def _seed(number: int) -> int:
     return int(md5(f"components {number}".encode(), usedforsecurity=False).hexdigest()[:8], 16)
 
 
-def choices_sql(edges: str, seed: int) -> Query:
+def choices_sql(edges: str, seed: int, *, is_signed: bool = False) -> Query:
     """One row per row of the edges: `node`, and `choice`, the first of itself and its neighbours in this order."""
+    left, right = (order_sql(end, seed, is_signed=is_signed) for end in "uv")
     return Query.of(
-        Step(
-            "ordered_edges", f"select u, v, least({order_sql('u', seed)}, {order_sql('v', seed)}) as code from {edges}"
-        ),
+        Step("ordered_edges", f"select u, v, least({left}, {right}) as code from {edges}"),
         Step("edge_ends", "select u as node, code from ordered_edges union all select v, code from ordered_edges"),
         Step("choices", "select node, min(code) as choice from edge_ends group by node"),
     )
@@ -202,7 +209,8 @@ def find_components(engine: Engine, links: Sequence[Link], *, table: str) -> Com
         while session.count(edges):
             number = len(choices)
             assert number < _MOST_ROUNDS, "components do not melt"
-            choices.append(session.create(f"choices_{number}", choices_sql(edges, number)))
+            chosen = choices_sql(edges, number, is_signed=engine.is_distributed)
+            choices.append(session.create(f"choices_{number}", chosen))
             melted = session.create(f"edges_{number + 1}", melted_edges_sql(edges, choices[-1]))
             session.drop(edges)
             edges = melted

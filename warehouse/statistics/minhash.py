@@ -159,7 +159,7 @@ def unsettled_sql(buckets: str, compared: str, threshold: float) -> Query:
         Step(
             "different_documents",
             f"""
-            select buckets.*
+            select buckets.band, buckets.key, buckets.document, buckets.place
             from {buckets} as buckets
             join first_documents on buckets.band = first_documents.band and buckets.key = first_documents.key
             left join {compared} as compared
@@ -171,6 +171,6 @@ def unsettled_sql(buckets: str, compared: str, threshold: float) -> Query:
         Step("full_buckets", "select band, key from different_documents group by band, key having count(*) > 1"),
         Step(
             "unsettled",
-            "select different_documents.* from different_documents semi join full_buckets using (band, key)",
+            "select * from different_documents semi join full_buckets using (band, key)",
         ),
     )

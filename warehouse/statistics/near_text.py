@@ -114,7 +114,9 @@ def find_near_texts(
         found = session.create("found", Query.of(Step("none", _NO_PAIRS)))
         unsettled = 0
         for kind in Kind:
-            unsettled += _compare(session, texts, copies, found, kind=kind, threshold=threshold)
+            unsettled += _compare(
+                session, texts, copies, found, kind=kind, threshold=threshold, in_parts=not engine.is_distributed
+            )
         session.keep(pairs_table, pairs_sql(copies, found))
         (counts,) = engine.rows(text_counts_sql(texts))
     components = find_components(engine, [near_text_link(pairs_table, name=column)], table=table)
@@ -231,7 +233,7 @@ def comparisons_sql(candidates: tuple[Step, ...], sets: str, compared: str, thre
         *candidates,
         Step(
             "new_candidates",
-            f"select candidates.* from candidates anti join {compared} as compared using (left_row, right_row)",
+            f"select * from candidates anti join {compared} as compared using (left_row, right_row)",
         ),
         Step(
             "comparisons",
@@ -270,8 +272,13 @@ def component_rows_step(near: str, texts: Relation, *, places: int) -> Step:
     )
 
 
-def _compare(session: SessionTables, texts: str, copies: str, found: str, *, kind: Kind, threshold: float) -> int:
-    """Adds the near pairs of documents of one kind to `found`; returns how many documents were left unsettled."""
+def _compare(
+    session: SessionTables, texts: str, copies: str, found: str, *, kind: Kind, threshold: float, in_parts: bool
+) -> int:
+    """Adds the near pairs of documents of one kind to `found`; returns how many documents were left unsettled.
+
+    `in_parts` makes signatures of some rows after others, which bounds memory.
+    """
     cut = banding(threshold)
 
     def documents(condition: str = "true") -> Step:
@@ -280,7 +287,9 @@ def _compare(session: SessionTables, texts: str, copies: str, found: str, *, kin
     if not session.count(texts, f"count(*) filter ({is_kind_sql(kind, 'word_count', threshold=threshold)})"):
         return 0
     step = max(1, _SLICE_CELLS // (cut.bands * cut.rows))
-    slices = [f"rowid >= {start} and rowid < {start + step}" for start in range(0, session.count(texts), step)]
+    slices = ["true"]
+    if in_parts:
+        slices = [f"rowid >= {start} and rowid < {start + step}" for start in range(0, session.count(texts), step)]
     signatures = session.fill("signatures", [signatures_sql(documents(part), kind, cut) for part in slices])
     buckets = session.fill("buckets", [bucket_sql(signatures, band) for band in range(cut.bands)])
     session.drop(signatures)

@@ -8,7 +8,7 @@ from typing import Any
 
 from warehouse.checks.leakage.rows import LeakColumn, Role, SplitRows
 from warehouse.engine.base import Engine
-from warehouse.sql import Query, Step, literal
+from warehouse.sql import Query, Relation, Step, literal
 from warehouse.statistics.kinds import Family, is_numeric
 
 MOST_CLASSES = 50
@@ -24,6 +24,8 @@ CUTS = 64
 """And at so many quantiles of all rows."""
 MOST_VALUES = 500
 """An integer with at most this many values in the sample is counted value by value."""
+PORTABLE_ROWS = 200_000
+"""Up to so many rows, train is halved by MD5."""
 UNIQUE_SHARE = 0.5
 """Categories with more different values per row cannot be learned."""
 
@@ -50,9 +52,18 @@ class Cells:
 
 
 def part_sql(rows: SplitRows) -> str:
-    """0 for one half of train, 1 for the other (by a hash of the key), 2 and on for other splits."""
-    keys = ", ".join(column.sql for column in rows.key)
-    half = f"((hash({keys}) >> 40) & 1)" if keys else "0"
+    """0 for one half of train, 1 for the other (by a hash of the key), 2 and on for other splits.
+
+    Of few rows the halves are the same on every engine; beyond, they take the engine's own hash, which is faster.
+    """
+    if not rows.key:
+        half = "0"
+    elif rows.row_count <= PORTABLE_ROWS:
+        texts = [f"{column.sql}::varchar" for column in rows.key]
+        key = texts[0] if len(texts) == 1 else f"concat_ws(chr(31), {', '.join(texts)})"
+        half = f"case when md5({key}) < '8' then 1 else 0 end"
+    else:
+        half = f"((hash({', '.join(column.sql for column in rows.key)}) >> 40) & 1)"
     return f"(case when s = 0 then {half} else s + 1 end)::utinyint"
 
 
@@ -164,7 +175,8 @@ def feature_cuts_sql(sample: SplitRows, columns: Sequence[LeakColumn], target: T
     numbers = ", ".join(f"{number_sql(column)} as n{i}" for i, column in enumerate(columns))
     union = ""
     if target.classes is not None:
-        frequent = f"(select y from numbers group by y order by count(*) desc, y limit {CUT_LABELS})"
+        counted = "select y, count(*) as n from numbers group by y"
+        frequent = f"(select y from ({counted}) as label_counts order by n desc, y limit {CUT_LABELS})"
         union = f" union all select y, count(*) as n, {of_label} from numbers where y in {frequent} group by y"
     return Query.of(
         Step(
@@ -224,36 +236,61 @@ def _chunks(columns: Sequence[LeakColumn]) -> list[Sequence[LeakColumn]]:
     return [columns[start : start + 40] for start in range(0, len(columns), 40)]
 
 
-def counts_steps(rows: SplitRows, cells: Sequence[Cells], target: Target) -> tuple[Step, ...]:
-    """Steps; one row of the last per feature `f`, cell `c`, label `y` and part `p` of the rows: `n`.
+def histograms_sql(rows: SplitRows, cells: Sequence[Cells], target: Target) -> Query:
+    """One row per label `y` and part `p`: of every feature with cuts, `h<f>`, its histogram, and `o<f>_<odd>`.
 
-    One scan counts all numbers, and one reads all categories; what is kept of a number are its counts alone.
+    One scan counts all numbers; what is kept of them are their counts alone.
     """
-    base = f"{target.sql} as y, {part_sql(rows)} as p"
-    numbers = [(f, each.column, each.cuts) for f, each in enumerate(cells) if each.cuts is not None]
-    values = [(f, each.column) for f, each in enumerate(cells) if each.cuts is None]
+    numbers = _numbers(cells)
+    read = ", ".join(f"{number_sql(column)} as n{f}, {_odd_sql(column)} as o{f}" for f, column, _ in numbers)
+    counted = ", ".join(
+        f"histogram(n{f}, {doubles_sql([*cuts, LARGEST])}) as h{f}, "
+        + ", ".join(f"count(*) filter (o{f} = {odd}) as o{f}_{odd}" for odd in range(ODD_CELLS))
+        for f, _, cuts in numbers
+    )
+    return Query.of(
+        Step("numbers", f"select {_base_sql(rows, target)}, {read} from {rows.relation.sql} where {_told_sql(target)}"),
+        Step("histograms", f"select y, p, {counted} from numbers group by y, p"),
+    )
+
+
+def counts_sql(rows: SplitRows, cells: Sequence[Cells], target: Target, histograms: Relation) -> Query:
+    """One row per feature `f`, cell `c`, label `y` and part `p` of the rows: `n`. One scan reads all categories.
+
+    `histograms` holds the rows of `histograms_sql`; it is read when a feature has cuts.
+    """
     steps, counts = [], []
-    if numbers:
-        read = ", ".join(f"{number_sql(column)} as n{f}, {_odd_sql(column)} as o{f}" for f, column, _ in numbers)
-        counted = ", ".join(
-            f"histogram(n{f}, {doubles_sql([*cuts, LARGEST])}) as h{f}, "
-            + ", ".join(f"count(*) filter (o{f} = {odd}) as o{f}_{odd}" for odd in range(ODD_CELLS))
-            for f, _, cuts in numbers
-        )
-        steps += [
-            Step("numbers", f"select {base}, {read} from {rows.relation.sql} where {target.sql} is not null"),
-            Step("histograms", f"select y, p, {counted} from numbers group by y, p"),
-        ]
-        for f, *_ in numbers:
-            entries = f"select y, p, unnest(map_entries(h{f})) as entry from histograms"
-            counts.append(f"select {f} as f, hash(entry.key) as c, y, p, entry.value as n from ({entries})")
-            counts += [f"select {f}, {odd}::ubigint, y, p, o{f}_{odd} from histograms" for odd in range(ODD_CELLS)]
+    for f, *_ in _numbers(cells):
+        entries = f"select y, p, unnest(map_entries(h{f})) as entry from {histograms.sql}"
+        counts.append(f"select {f} as f, hash(entry.key) as c, y, p, entry.value as n from ({entries}) as entries{f}")
+        counts += [f"select {f}, hash('odd {odd}'), y, p, o{f}_{odd} from {histograms.sql}" for odd in range(ODD_CELLS)]
+    values = [(f, each.column) for f, each in enumerate(cells) if each.cuts is None]
     if values:
         read = ", ".join(f"hash({column.sql}) as x{f}" for f, column in values)
-        steps.append(Step("values", f"select {base}, {read} from {rows.relation.sql} where {target.sql} is not null"))
-        counts += [f"select {f}, x{f}, y, p, count(*) from values group by x{f}, y, p" for f, _ in values]
+        base = _base_sql(rows, target)
+        steps.append(Step("hashed_values", f"select {base}, {read} from {rows.relation.sql} where {_told_sql(target)}"))
+        counts += [f"select {f}, x{f}, y, p, count(*) from hashed_values group by x{f}, y, p" for f, _ in values]
     # A cell that no row is in is no cell.
-    return *steps, Step("counts", f"select * from ({' union all '.join(counts)}) as found(f, c, y, p, n) where n > 0")
+    return Query.of(
+        *steps, Step("counts", f"select * from ({' union all '.join(counts)}) as found(f, c, y, p, n) where n > 0")
+    )
+
+
+def has_cuts(cells: Sequence[Cells]) -> bool:
+    """Whether any of these features is cut like a number."""
+    return bool(_numbers(cells))
+
+
+def _numbers(cells: Sequence[Cells]) -> list[tuple[int, LeakColumn, tuple[float, ...]]]:
+    return [(f, each.column, each.cuts) for f, each in enumerate(cells) if each.cuts is not None]
+
+
+def _base_sql(rows: SplitRows, target: Target) -> str:
+    return f"{target.sql} as y, {part_sql(rows)} as p"
+
+
+def _told_sql(target: Target) -> str:
+    return f"{target.sql} is not null"
 
 
 LARGEST = 1.7976931348623157e308

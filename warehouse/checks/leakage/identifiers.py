@@ -16,6 +16,8 @@ FALLING_SHARE = 0.001
 """At most so many steps may go the other way."""
 ROUGH_SHARE = 0.8
 """What the rough count (HyperLogLog, up to 10 % off) of all rows must confirm."""
+EXACT_ROWS = 100_000
+"""Up to so many rows, different values are counted one by one."""
 COLUMNS_PER_SCAN = 40
 
 
@@ -34,10 +36,12 @@ def distinct_values_sql(sample: SplitRows, columns: Sequence[LeakColumn]) -> Que
 
 
 def rough_distinct_sql(rows: SplitRows, columns: Sequence[LeakColumn]) -> Query:
-    """One row: for column i `present_i`, `kinds_i` (roughly), and for integers `spread_i`."""
+    """One row: for column i `present_i`, `kinds_i` (of many rows roughly), and for integers `spread_i`."""
     facts = []
     for i, column in enumerate(columns):
-        facts += [f"count({column.sql}) as present_{i}", f"approx_count_distinct({column.sql}) as kinds_{i}"]
+        is_small = rows.row_count <= EXACT_ROWS
+        kinds = f"count(distinct {column.sql})" if is_small else f"approx_count_distinct({column.sql})"
+        facts += [f"count({column.sql}) as present_{i}", f"{kinds} as kinds_{i}"]
         if column.family is Family.INTEGER:
             facts.append(f"max({column.sql})::double - min({column.sql})::double as spread_{i}")
     return Query.of(Step("rough_distinct", f"select {', '.join(facts)} from {rows.relation.sql}"))

@@ -19,11 +19,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from warehouse.checks.leakage.cells import Cells, Target, cells_of, counts_steps, target_of
+from warehouse.checks.leakage.cells import Target, cells_of, counts_sql, has_cuts, histograms_sql, target_of
 from warehouse.checks.leakage.result import LabelKind, Predictor, Score
 from warehouse.checks.leakage.rows import LeakColumn, Role, SplitRows
 from warehouse.engine.base import Engine
-from warehouse.sql import Query, Step
+from warehouse.sql import Query, Relation, Step
 
 LEAST_TRAIN_ROWS = 100
 LEAST_ROWS = 50
@@ -33,17 +33,19 @@ LEAST_ERRORS = 10
 SMOOTHING = 2.0
 """So many rows with train's own shares of labels are added to each cell."""
 COLUMNS_PER_SCAN = 40
+HISTOGRAMS = Relation.table("leakage_histograms")
+COUNTS = Relation.table("leakage_counts")
 
 
-def class_scores_sql(rows: SplitRows, cells: Sequence[Cells], target: Target) -> Query:
+def class_scores_sql(counts: Relation) -> Query:
     """One row per feature `f` and part `p` (1: rest of train; 2 and on: other splits), for a label of few classes.
 
+    `counts` holds the rows of `counts_sql`.
     `row_count`, `errors` and `plain_errors` (without the feature), `loss` and `plain_loss` in nats.
     """
     smoothed = f"(coalesce(known.n, 0) + {SMOOTHING} * coalesce(label_shares.share, unseen.share))"
     return Query.of(
-        *counts_steps(rows, cells, target),
-        Step("learned", "select f, c, y, n from counts where p = 0"),
+        Step("learned", f"select f, c, y, n from {counts.sql} where p = 0"),
         # NOTE: ties go to the smaller label, whatever the order of rows.
         Step(
             "learned_cells",
@@ -68,7 +70,7 @@ def class_scores_sql(rows: SplitRows, cells: Sequence[Cells], target: Target) ->
             """,
         ),
         Step("unseen", "select f, 0.5 / (n + 1.0) as share from label_totals"),
-        Step("scored", "select f, c, y, p, n from counts where p > 0"),
+        Step("scored", f"select f, c, y, p, n from {counts.sql} where p > 0"),
         Step(
             "class_scores",
             f"""
@@ -96,11 +98,10 @@ def class_scores_sql(rows: SplitRows, cells: Sequence[Cells], target: Target) ->
     )
 
 
-def rank_scores_sql(rows: SplitRows, cells: Sequence[Cells], target: Target) -> Query:
+def rank_scores_sql(counts: Relation) -> Query:
     """As `class_scores_sql` for a numeric label: `errors` and `plain_errors` are sums of squared rank errors."""
     return Query.of(
-        *counts_steps(rows, cells, target),
-        Step("learned", "select f, c, y, n from counts where p = 0"),
+        Step("learned", f"select f, c, y, n from {counts.sql} where p = 0"),
         Step("label_counts", "select f, y, sum(n) as n from learned group by f, y"),
         Step(
             "label_ranks",
@@ -113,18 +114,31 @@ def rank_scores_sql(rows: SplitRows, cells: Sequence[Cells], target: Target) -> 
             from label_counts
             """,
         ),
-        # A label step that half of train never had takes the rank of the next one below.
+        # A label step that half of train never had takes the rank of the next one below; ranks rise with the steps.
+        Step("label_steps", f"select distinct f, y from {counts.sql}"),
+        Step(
+            "step_ranks",
+            """
+            select
+                label_steps.f,
+                label_steps.y,
+                coalesce(max(label_ranks.rank), 0.0) as rank,
+            from label_steps
+            left join label_ranks on label_steps.f = label_ranks.f and label_ranks.y <= label_steps.y
+            group by label_steps.f, label_steps.y
+            """,
+        ),
         Step(
             "ranked",
-            """
+            f"""
             select
                 counts.f,
                 counts.c,
                 counts.p,
                 counts.n,
-                coalesce(label_ranks.rank, 0.0) as rank,
-            from counts
-            asof left join label_ranks on counts.f = label_ranks.f and counts.y >= label_ranks.y
+                step_ranks.rank,
+            from {counts.sql} as counts
+            inner join step_ranks on counts.f = step_ranks.f and counts.y = step_ranks.y
             """,
         ),
         Step("means", "select f, fsum(n * rank) / sum(n) as mean from ranked where p = 0 group by f"),
@@ -198,8 +212,15 @@ def read_predictors(engine: Engine, rows: SplitRows, sample: SplitRows) -> Score
     found: list[tuple[LeakColumn, Mapping[str, Any]]] = []
     for start in range(0, len(cells), COLUMNS_PER_SCAN):
         chunk = cells[start : start + COLUMNS_PER_SCAN]
-        for row in engine.rows(make(rows, chunk, target)):
-            found.append((chunk[row["f"]].column, row))
+        try:
+            # NOTE: kept, since an engine may compute a step anew for everything that reads it.
+            if has_cuts(chunk):
+                engine.rows(histograms_sql(rows, chunk, target).kept_as(HISTOGRAMS.sql))
+            engine.rows(counts_sql(rows, chunk, target, HISTOGRAMS).kept_as(COUNTS.sql))
+            found += [(chunk[row["f"]].column, row) for row in engine.rows(make(COUNTS))]
+        finally:
+            for kept in (HISTOGRAMS, COUNTS):
+                engine.rows(Query.of(Step("drop_counts", f"drop table if exists {kept.sql}")))
     predictors = [
         Predictor(name=each.column.name, role=each.column.role.value, scores=_scores(each.column, found, rows, target))
         for each in cells

@@ -69,6 +69,17 @@ def read_shared_texts(engine: Engine, rows: SplitRows, column: LeakColumn) -> Te
     return TextTwins(name=column.name, threshold=None, across=across, examples=tuple(dict.fromkeys(row["examples"])))
 
 
+def texts_sql(rows: SplitRows, column: LeakColumn, *, is_numbered: bool) -> Query:
+    """One row per row: its split `s`, `key`, `text`; and `rowid`, from 0, for engines whose tables have none."""
+    read = f"select s, {rows.key_sql} as key, {column.sql}::varchar as text from {rows.relation.sql}"
+    if not is_numbered:
+        return Query.of(Step("texts", read))
+    return Query.of(
+        Step("unnumbered", read),
+        Step("texts", "select s, key, text, row_number() over (order by s, key, text) - 1 as rowid from unnumbered"),
+    )
+
+
 def near_text_counts_sql(rows: SplitRows) -> Query:
     """One row: `rows_i_j`, rows of split j whose text is linked, by near texts, to one of split i."""
     places = range(len(rows.splits))
@@ -108,8 +119,7 @@ def read_near_texts(
     engine: Engine, rows: SplitRows, column: LeakColumn, *, threshold: float = THRESHOLD
 ) -> TextTwins | None:
     """Rows whose text is nearly that of another split's row, equal ones included; None when there is none."""
-    texts = f"select s, {rows.key_sql} as key, {column.sql}::varchar as text from {rows.relation.sql}"
-    engine.rows(Query.of(Step("texts", texts)).kept_as(TEXTS.sql))
+    engine.rows(texts_sql(rows, column, is_numbered=engine.is_distributed).kept_as(TEXTS.sql))
     try:
         find_near_texts(engine, TEXTS, "text", table=NEAR, threshold=threshold)
         (row,) = engine.rows(near_text_counts_sql(rows))

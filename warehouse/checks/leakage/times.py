@@ -75,7 +75,8 @@ def example_rows_sql(rows: SplitRows, condition: str, example: str) -> Query:
     return Query.of(
         Step(
             "example_rows",
-            f"select unnest(min({example}, {EXAMPLE_COUNT})) as example from {rows.relation.sql} where {condition}",
+            f"select {example} as example from {rows.relation.sql} where {condition} order by example"
+            f" limit {EXAMPLE_COUNT}",
         )
     )
 

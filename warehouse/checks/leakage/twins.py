@@ -36,24 +36,32 @@ def label_hash_sql(rows: SplitRows) -> str:
     return f"case when {rows.label.sql} is not null then hash({rows.label.sql}) end"
 
 
-def repeats_sql(rows: SplitRows) -> Query:
+def repeats_sql(rows: SplitRows, *, is_distributed: bool = False) -> Query:
     """One row per hash of features that several rows have: `h`, `n` rows.
 
-    Numbers are sorted in half of the time in which they are grouped when nearly all of them differ.
+    On one machine, numbers are sorted in half of the time in which they are grouped when nearly all of them differ.
     """
+    hashes = Step("feature_hashes", f"select {feature_hash_sql(rows)} as h from {(rows.unplaced or rows.relation).sql}")
+    if is_distributed:
+        return Query.of(
+            hashes, Step("repeats", "select h, count(*) as n from feature_hashes group by h having count(*) > 1")
+        )
     return Query.of(
-        Step("feature_hashes", f"select {feature_hash_sql(rows)} as h from {(rows.unplaced or rows.relation).sql}"),
+        hashes,
         Step("sorted_hashes", "select h, lag(h) over (order by h) as before from feature_hashes"),
         Step("repeats", "select h, count(*) + 1 as n from sorted_hashes where h = before group by h"),
     )
 
 
-def _twin_steps(rows: SplitRows) -> tuple[Step, ...]:
+def _twin_steps(rows: SplitRows, *, keyed: bool = False) -> tuple[Step, ...]:
+    """Steps; `rows_per_label` and `rows_per_features` count repeated rows; `k`, if asked, is the smallest key."""
     places = range(len(rows.splits))
+    key = rows.key[0].sql if len(rows.key) == 1 else rows.key_sql
+    keys, smallest = (f", {key} as k", ", min(k) as k") if keyed else ("", "")
     return (
         Step(
             "hashed_rows",
-            f"select s, {feature_hash_sql(rows)} as h, {label_hash_sql(rows)} as y from {rows.relation.sql}",
+            f"select s, {feature_hash_sql(rows)} as h, {label_hash_sql(rows)} as y{keys} from {rows.relation.sql}",
         ),
         Step(
             "rows_per_label",
@@ -61,7 +69,7 @@ def _twin_steps(rows: SplitRows) -> tuple[Step, ...]:
             select
                 h,
                 y,
-                {", ".join(f"count(*) filter (s = {place}) as n{place}" for place in places)},
+                {", ".join(f"count(*) filter (s = {place}) as n{place}" for place in places)}{smallest},
             from hashed_rows
             where h in (select h from {REPEATS.sql})
             group by h, y
@@ -74,7 +82,7 @@ def _twin_steps(rows: SplitRows) -> tuple[Step, ...]:
                 h,
                 count(y) as kinds,
                 {", ".join(f"sum(n{place}) as n{place}" for place in places)},
-                {", ".join(f"count(y) filter (n{place} > 0) as kinds{place}" for place in places)},
+                {", ".join(f"count(y) filter (n{place} > 0) as kinds{place}" for place in places)}{smallest},
             from rows_per_label
             group by h
             """,
@@ -123,10 +131,11 @@ def twin_examples_sql(rows: SplitRows, *, conflicting: bool) -> Query:
     condition = "kinds > 1" if conflicting else f"{spread} > 1"
     label = rows.label.example_sql if rows.label is not None else "''"
     return Query.of(
-        *_twin_steps(rows),
+        *_twin_steps(rows, keyed=True),
+        # NOTE: by the key, so that every engine shows the same ones.
         Step(
             "chosen",
-            f"select h from rows_per_features where {condition} order by {spread} desc, h limit {EXAMPLE_COUNT}",
+            f"select h from rows_per_features where {condition} order by {spread} desc, k, h limit {EXAMPLE_COUNT}",
         ),
         Step(
             "keyed_rows",
@@ -142,7 +151,7 @@ def twin_examples_sql(rows: SplitRows, *, conflicting: bool) -> Query:
             """,
         ),
         Step(
-            "first_rows", "select h, min({'s': s, 'k': key, 'y': y, 'label': label}) as one from keyed_rows group by h"
+            "first_rows", "select h, min({'s': s, 'k': key, 'label': label, 'y': y}) as one from keyed_rows group by h"
         ),
         Step(
             "other_rows",
@@ -196,7 +205,7 @@ def read_twins(engine: Engine, rows: SplitRows) -> Twins | None:
     """Which rows have equal features. One grouping of a hash; one scan more when rows repeat."""
     if not rows.features:
         return None
-    engine.rows(repeats_sql(rows).kept_as(REPEATS.sql))
+    engine.rows(repeats_sql(rows, is_distributed=engine.is_distributed).kept_as(REPEATS.sql))
     try:
         count = f"select count(*) as kinds, coalesce(sum(n), 0)::bigint as repeated from {REPEATS.sql}"
         (repeats,) = engine.rows(Query.of(Step("repeat_counts", count)))
