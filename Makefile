@@ -10,7 +10,7 @@ PYTEST := python -m pytest -n auto --dist loadscope
 # The newest DuckDB that the package admits; .venv has the oldest.
 NEXT_DUCKDB := 2.0.0
 
-.PHONY: help quickstart tour install lint check test torch compatibility bench bench-scale bench-crowd bench-faults clean
+.PHONY: help quickstart tour install lint check test test-spark torch compatibility bench bench-scale bench-crowd bench-faults clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -51,6 +51,10 @@ check: lint ## Check format, style and types, and run the fast tests
 test: .venv/dev ## Run all the tests
 	$(BIN)/$(PYTEST)
 
+test-spark: .venv/dev .venv-spark/pyspark ## Run the tests of Spark on a cluster of Apache Spark (needs Java 17)
+	TEST_SPARK_HOME=$$(.venv-spark/bin/python -c 'import pyspark; print(*pyspark.__path__)') \
+		$(BIN)/python -m pytest -q --timeout 1200 --durations 10 tests/spark
+
 torch: .venv/dev ## Install PyTorch and test loading into it
 	$(INSTALL) --editable '.[torch]'
 	$(BIN)/python -m pytest -q tests/datasets/test_torch_data.py
@@ -80,7 +84,7 @@ bench-faults: .venv/dev ## Kill builds, publications, nights and clean-ups at 20
 	$(BIN)/python benchmarks/faults.py --kills $(KILLS) --seed $(SEED)
 
 clean: ## Delete generated state, caches and .venv
-	rm -rf .venv .venv-next .venv-peers .venv-deepchecks .venv-nannyml build dist target logs *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis benchmarks/out
+	rm -rf .venv .venv-next .venv-spark .venv-peers .venv-deepchecks .venv-nannyml build dist target logs *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis benchmarks/out
 	find var -mindepth 1 ! -name .gitkeep ! -path var/dev -delete
 
 .venv/bin/python:
@@ -99,6 +103,12 @@ clean: ## Delete generated state, caches and .venv
 .venv-next/duckdb: Makefile | .venv/dev
 	rm -rf .venv-next
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target .venv-next duckdb==$(NEXT_DUCKDB)
+	@touch $@
+
+# The whole of Spark, whose package has the files of the client too: no environment can have both.
+.venv-spark/pyspark: constraints.txt
+	$(PYTHON) -m venv .venv-spark
+	.venv-spark/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pyspark
 	@touch $@
 
 .venv-peers/bench: pyproject.toml | .venv/bin/python

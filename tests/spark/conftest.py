@@ -7,8 +7,10 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from spark_cluster import ClusterProcess, java_problem, spark_cluster
 
 from warehouse.engine.spark_session import connect_spark
 from warehouse.project import Project, Settings
@@ -24,15 +26,40 @@ server.stop()
 """
 
 
+SPARK_HOME = os.environ.get("TEST_SPARK_HOME")
+"""Folder of the Python package pyspark: with it, all tests here run on a cluster of Apache Spark. `make test-spark`."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leaves what needs a cluster out of every other run."""
+    if SPARK_HOME is None:
+        for item in items:
+            if item.get_closest_marker("spark_cluster"):
+                item.add_marker(pytest.mark.skip(reason="needs a cluster of Apache Spark: make test-spark"))
+
+
 @pytest.fixture(scope="session")
-def spark_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterProcess]:
+    """A master, two workers of one core and a Connect server: every process is killed at the end."""
+    assert SPARK_HOME is not None
+    if problem := java_problem():
+        pytest.exit(problem, returncode=2)
+    with spark_cluster(tmp_path_factory.mktemp("cluster"), Path(SPARK_HOME)) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def spark_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a Sail server without a session: every client gets a catalog of its own there.
 
-    A process of its own, whose tables lie in a temporary folder. `TEST_SPARK_REMOTE` names another server in its place,
-    a real Spark, which must see this machine's files.
+    A process of its own, whose tables lie in a temporary folder. `make test-spark` has a cluster of Apache Spark in its
+    place, and `TEST_SPARK_REMOTE` names any other server, which must see this machine's files.
     """
     if given := os.environ.get("TEST_SPARK_REMOTE"):
         yield given
+        return
+    if SPARK_HOME is not None:
+        yield request.getfixturevalue("cluster").remote
         return
     folder = tmp_path_factory.mktemp("spark")
     with (

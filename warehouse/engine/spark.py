@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 class SparkEngine:
-    """Runs queries on a session that the caller opened (`connect_spark`) and stops; `spark_engine` does both."""
+    """Runs queries on a session that the caller opened (`connect_spark`) and stops; `spark_engine` does both.
+
+    Files are what they are when the engine first reads them: it never looks for other ones at the same paths.
+    """
 
     is_distributed = True
 
@@ -39,6 +42,7 @@ class SparkEngine:
         self.session = session
         self.schemas = dict(schemas or {})
         self.tables = tables or SessionViews(session)
+        self._named_files: set[str] = set()
 
     def rows(self, query: Query) -> list[dict[str, Any]]:
         """All rows of the result, each by column name."""
@@ -131,9 +135,12 @@ class SparkEngine:
         return self.session.sql(statement.sql)
 
     def _name_files(self, statement: SparkStatement) -> None:
+        """Makes views of files that have none yet: finding out what columns files have is a job of its own."""
         for view, paths in statement.files.items():
-            files = self.session.read.option("mergeSchema", "true").parquet(*paths)
-            files.createOrReplaceTempView(view)
+            if view not in self._named_files:
+                files = self.session.read.option("mergeSchema", "true").parquet(*paths)
+                files.createOrReplaceTempView(view)
+                self._named_files.add(view)
 
 
 class _Errors:

@@ -1,0 +1,37 @@
+"""What only a real cluster can show: processes that die while they work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from spark_cluster import ClusterProcess, java_problem
+
+from warehouse.engine.spark import SparkEngine
+from warehouse.sql import Query, Step
+
+
+def test_without_java_it_is_said_what_a_cluster_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    assert java_problem() == f"a Spark cluster needs Java 17 or later, and there is no {tmp_path}/bin/java"
+
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/java").write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\"' >&2")
+    (tmp_path / "bin/java").chmod(0o755)
+    assert java_problem().endswith('is: openjdk version "11.0.2"')
+
+
+@pytest.mark.slow
+@pytest.mark.spark_cluster
+def test_a_worker_that_dies_costs_no_answer(cluster: ClusterProcess, spark: Any) -> None:
+    engine = SparkEngine(spark)
+    spark.range(0, 1000, 1, 4).createOrReplaceTempView("numbers")
+    count = Query.of(Step("count", "select count(*) as n, sum(id % 7)::bigint as s from numbers"))
+    before = engine.rows(count)
+
+    cluster.kill("worker1")
+    after = engine.rows(count)
+    cluster.start("worker")
+
+    assert before == after == engine.rows(count) == [{"n": 1000, "s": 2997}]
