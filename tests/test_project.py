@@ -86,3 +86,15 @@ def test_a_spark_engine_without_a_usable_address_is_an_error_that_shows_no_token
     assert "geheim" not in str(caught.value)
     with pytest.raises(ProjectError, match="engine must be one of duckdb, spark"):
         read_settings(path, {"WAREHOUSE_ENGINE": "flink"})
+
+
+def test_builds_on_spark_are_not_shared_and_that_is_said_before_one_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "pyproject.toml"
+    shared = 'share_builds = true\nstore = "s3://company/warehouse"\nspark_remote = "sc://one:15002"\n'
+    path.write_text(f'[tool.warehouse]\nengine = "spark"\n{shared}')
+    with pytest.raises(ProjectError, match="share_builds is true, and builds on Spark are not files"):
+        read_settings(path, {})
+    here = Project(root=tmp_path, settings=read_settings(path, {"WAREHOUSE_ENGINE": "duckdb"}))
+    with pytest.raises(ProjectError, match="share_builds is true, and builds on Spark are not files"):
+        here.on_engine("spark")
+    assert here.on_engine("duckdb").settings.share_builds

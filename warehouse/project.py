@@ -88,7 +88,7 @@ class Project:
         """The same project with another engine than its settings name.
 
         Raises:
-            ProjectError: there is no such engine, or it is Spark and no cluster is set.
+            ProjectError: there is no such engine, or it is Spark and no cluster is set, or builds are to be shared.
         """
         known = _WORDS["engine"]
         if engine not in known:
@@ -97,6 +97,8 @@ class Project:
             raise ProjectError(
                 'no Spark cluster is set: add spark_remote = "sc://host:15002" to [tool.warehouse], or set SPARK_REMOTE'
             )
+        if engine == "spark" and self.settings.share_builds:
+            raise ProjectError(_NOT_SHARED)
         return replace(self, settings=replace(self.settings, engine=engine))
 
     @property
@@ -159,6 +161,12 @@ class Project:
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
 
 
+_NOT_SHARED = (
+    "share_builds is true, and builds on Spark are not files that a store could hold: take it out, or build with "
+    'engine = "duckdb"; dataset versions are shared from either (warehouse push NAME@VERSION)'
+)
+
+
 def read_settings(path: Path, environment: os._Environ[str] | dict[str, str]) -> Settings:
     """Settings from `[tool.warehouse]` of this file, if it exists, then from the environment.
 
@@ -201,6 +209,8 @@ def read_settings(path: Path, environment: os._Environ[str] | dict[str, str]) ->
         )
     if values.get("share_builds") and not values.get("store"):
         problems.append('share_builds is true, and no store is set: add store = "s3://bucket/prefix"')
+    if values.get("share_builds") and values.get("engine") == "spark":
+        problems.append(_NOT_SHARED)
     problems += [
         f"{key} must be one of {', '.join(words)}, not {values[key]!r}"
         for key, words in _WORDS.items()
