@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_builds import Fake
+from placed_on_both import placed_here, placed_there
 
-from warehouse.datasets.columns import OutputColumn, output_column
 from warehouse.datasets.conditions import check_condition
-from warehouse.datasets.freeze import NOTHING
+from warehouse.datasets.cutoffs import resolve_cutoffs
+from warehouse.datasets.freeze import Freeze
 from warehouse.datasets.parsing import parse_spec
-from warehouse.datasets.placed_tables import place_in_table
-from warehouse.datasets.placement import Placement
 from warehouse.datasets.row_checks import check_rows, read_table_facts
 from warehouse.datasets.spec import DatasetSpec
-from warehouse.engine.base import Engine
+from warehouse.datasets.versions import find_version, newest_version
 from warehouse.engine.local import LocalEngine
 from warehouse.engine.spark import SparkEngine
 from warehouse.engine.spark_opening import spark_engine
 from warehouse.errors import ExportError
-from warehouse.exports.placing import place
-from warehouse.findings import Finding
+from warehouse.exports.export import export_dataset
 from warehouse.project import Project
-from warehouse.sql import Query, Relation, Step
+from warehouse.sql import Relation
 from warehouse.storage import connect
 
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
 TABLE = Relation.table("memory", "main", "t")
 ROWS = """
     select
@@ -42,6 +42,7 @@ ROWS = """
         ['train', 'test', 'dev', 'train_dev'][1 + i % 4] as s,
         (i / 2)::int % 150 as twin,
         chr(97 + (i % 3)::int) as "ba`se ""x",
+        case when i % 6 = 0 then 'unknown' when i % 5 > 0 then 'n' || i % 400 end as hub,
         i as "Place of row",
     from range(600) as r(i)
 """
@@ -64,6 +65,25 @@ PLAIN: dict[str, dict[str, Any]] = {
     "thinned": {"split": HASH, "label": "y", "downsample": {"label": False, "keep": 0.5}, "folds": 3},
     "folds and subsets": {"split": HASH, "folds": 5, "subsets": [0.3, 0.1]},
     "to be frozen": {"split": {**HASH, "freeze": ["test"]}},
+}
+
+
+TIED: dict[str, dict[str, Any]] = {
+    "linked": {"split": HASH, "groups": ["p", "q"]},
+    "linked into a giant": {"split": HASH, "groups": ["hub", "p"], "folds": 2},
+    "equal together": {"split": HASH, "deduplicate": {"exact": "together"}, "columns": {"include": ["id", "twin"]}},
+    "equal once": {"split": HASH, "deduplicate": {"exact": "once"}, "groups": ["g"]},
+    "equal once, all alone": {"split": HASH, "deduplicate": {"exact": "once"}, "target_distribution": "x > 0"},
+    "linked in time": {
+        "split": {"method": "hash_time", **{k: v for k, v in HASH.items() if k != "method"}, "cutoffs": CUTOFFS},
+        **{"time": "t", "groups": ["p", "q"]},
+    },
+    "strata": {"split": {**HASH, "stratify": ["y", "h"]}},
+    "strata of movable rows": {
+        "split": {**HASH, "stratify": ["s"]},
+        **{"target_distribution": "x > 0", "synthetic": "y", "deduplicate": {"exact": "once"}, "subsets": [0.5]},
+    },
+    "strata of groups": {"split": {**HASH, "stratify": ["h"]}, "groups": {"composite": ["g", "h"]}},
 }
 
 
@@ -94,64 +114,27 @@ def there(spark_project: Project) -> Iterator[SparkEngine]:
         yield engine
 
 
-@dataclass(frozen=True)
-class Placed:
-    """What an engine made of the rows."""
-
-    rows: list[dict[str, Any]]
-    """`id`, `split_`, `place_`, `fold_` and `part_`, by id."""
-    row_counts: dict[str, int]
-    dropped: dict[str, int]
-    parts: tuple[Any, ...]
-    findings: list[tuple[Any, ...]]
-
-
-def told(finding: Finding) -> tuple[Any, ...]:
-    return (finding.check, finding.subject, finding.severity, finding.message, finding.measured, finding.advice)
-
-
-def seen(engine: Engine, relation: Relation, placement: Placement, findings: tuple[Finding, ...]) -> Placed:
-    parts = " ".join(f"when {placement.holds_part_sql(part)} then {i}" for i, part in enumerate(placement.parts))
-    fold = placement.fold_sql if placement.fold_bits else "null"
-    text = (
-        f"select id, {placement.split_sql} as split_, {placement.place_sql} as place_, {fold} as fold_, "
-        f"case {parts} end as part_ from {relation.sql}"
-    )
-    rows = sorted(engine.rows(Query.of(Step("rows", text))), key=lambda row: int(row["id"]))
-    return Placed(rows, {**placement.row_counts}, {**placement.dropped}, placement.parts, [*map(told, findings)])
-
-
-def columns_of(engine: Engine, relation: Relation) -> list[OutputColumn]:
-    return [output_column(column.name, column.type) for column in engine.columns(relation)]
-
-
-def placed_here(here: LocalEngine, spec: DatasetSpec, **known: Any) -> Placed:
-    facts = read_table_facts(here, TABLE, spec, integer_key=False)
-    check_rows(here, TABLE, spec, facts)
-    known = {"freeze": NOTHING, "newest": None, **known}
-    placement, findings = place(here, TABLE, spec, facts, columns=columns_of(here, TABLE), **known)
-    return seen(here, TABLE, placement, findings)
-
-
-def placed_there(there: SparkEngine, files: Relation, spec: DatasetSpec, **known: Any) -> Placed:
-    facts = read_table_facts(there, files, spec, integer_key=False, numbered=False)
-    check_rows(there, files, spec, facts)
-    relation, placement = place_in_table(there, files, spec, facts, columns=columns_of(there, files), **known)
-    assert {column.name for column in there.columns(files)} <= {column.name for column in there.columns(relation)}
-    return seen(there, relation, placement, placement.findings)
-
-
 @pytest.mark.parametrize("rule", PLAIN)
 def test_rows_that_tell_their_place_themselves(
     here: LocalEngine, there: SparkEngine, files: Relation, rule: str
 ) -> None:
     spec = spec_of(PLAIN[rule])
-    assert placed_there(there, files, spec) == placed_here(here, spec)
+    assert placed_there(there, files, spec) == placed_here(here, TABLE, spec)
+
+
+@pytest.mark.parametrize("rule", TIED)
+def test_rows_that_are_tied_to_others(here: LocalEngine, there: SparkEngine, files: Relation, rule: str) -> None:
+    spec = spec_of(TIED[rule])
+    # Only what few columns show is equal.
+    names = ("id", "twin", "y") if "equal" in rule or "movable" in rule else None
+    assert placed_there(there, files, spec, names) == placed_here(here, TABLE, spec, names)
 
 
 @pytest.mark.parametrize(
     "rule",
     [
+        {"split": {**HASH, "stratify": ["y"]}, "groups": ["twin"]},
+        {"split": HASH, "groups": ["h", "y", "s"]},
         {"split": HASH, "target_distribution": "x > 100"},
         {"split": {**HASH, "shares": {"train": 0.999999, "test": 0.000001}, "train_dev": 0}},
         {"split": {"method": "time", "cutoffs": {"test": "2034-01-01"}}, "time": "t"},
@@ -163,7 +146,7 @@ def test_splits_without_rows_and_unknown_labels_are_refused_alike(
 ) -> None:
     spec = spec_of(rule)
     with pytest.raises(ExportError) as expected:
-        placed_here(here, spec)
+        placed_here(here, TABLE, spec)
     with pytest.raises(ExportError) as found:
         placed_there(there, files, spec)
     assert str(found.value) == str(expected.value)
@@ -186,6 +169,8 @@ BROKEN = """
         {"split": HASH, "synthetic": "unsure"},
         {"split": {"method": "time", "cutoffs": CUTOFFS}, "time": "late"},
         {"split": {"method": "column", "column": "part"}},
+        {"split": {"method": "column", "column": "s"}, "groups": ["g"], "synthetic": "y", "target_distribution": "x>0"},
+        {"split": {"method": "column", "column": "s"}, "groups": {"composite": ["g", "h"]}},
     ],
 )
 def test_rows_that_cannot_be_placed_are_refused_alike(
@@ -235,3 +220,79 @@ def test_conditions_are_refused_alike(here: LocalEngine, there: SparkEngine, fil
 def test_a_condition_that_spark_has_no_words_for_is_refused_by_name(there: SparkEngine, files: Relation) -> None:
     with pytest.raises(ExportError, match=r"target cannot be asked: not available on Spark: .*GLOB"):
         check_condition(there, files, "g glob 'a*'", dataset="late", role="target", columns=["g"])
+
+
+def test_cutoffs_by_shares_are_the_same_moments(here: LocalEngine, there: SparkEngine, files: Relation) -> None:
+    shares = {"train": 0.7, "dev": 0.1, "test": 0.2}
+    spec = spec_of({"split": {"method": "time", "shares": shares}, "time": "t"})
+    found = [
+        resolve_cutoffs(engine, relation, spec, row_count=600, declared={}, previous=None)
+        for engine, relation in ((here, TABLE), (there, files))
+    ]
+    assert found[1] == found[0] != spec
+
+
+FROZEN: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "keys": ({"split": HASH}, ("test",)),
+    "two splits": ({"split": HASH}, ("test", "dev")),
+    "groups": ({"split": HASH, "groups": ["g"]}, ("test",)),
+    "linked": ({"split": HASH, "groups": ["p", "q"]}, ("test",)),
+    "time": ({"split": {"method": "time", "cutoffs": CUTOFFS}, "time": "t"}, ("dev",)),
+    "target and synthetic": ({"split": HASH, "target_distribution": "x > 0", "synthetic": "y"}, ("test",)),
+    "strata": ({"split": {**HASH, "stratify": ["h"]}}, ("test",)),
+    "strata that stay": ({"split": {**HASH, "stratify": ["h"]}}, ()),
+    "strata of groups that stay": ({"split": {**HASH, "stratify": ["h"]}, "groups": {"composite": ["g", "h"]}}, ()),
+}
+LATER = f"select * from ({ROWS.replace('range(600)', 'range(900)')}) where id % 17 <> 3 or id > 600"
+
+
+@pytest.fixture(scope="module")
+def later(here: LocalEngine, tmp_path_factory: pytest.TempPathFactory) -> Relation:
+    """Some rows are gone, and others have come; the same as the table `later`."""
+    path = tmp_path_factory.mktemp("later") / "rows.parquet"
+    here.connection.execute(f"create table later as {LATER}")
+    here.connection.execute(f"copy later to '{path}'")
+    return Relation.parquet([str(path)], name="later")
+
+
+@pytest.mark.parametrize("case", FROZEN)
+def test_rows_stay_where_a_version_has_them(
+    here: LocalEngine, there: SparkEngine, later: Relation, tmp_path: Path, case: str
+) -> None:
+    rule, frozen = FROZEN[case]
+    fake = Fake(tmp_path / "a project")
+    fake.build({"key": "id", **rule}, rows=ROWS)
+    export_dataset(fake.project, "late", now=NOW)
+    version = find_version(fake.project, "late@1.0.0")
+    spec = version.manifest.spec
+    known = {"freeze": Freeze(versions=dict.fromkeys(frozen, version)), "newest": version}
+
+    found = placed_there(there, later, spec, **known)
+
+    assert found == placed_here(here, Relation.table("later"), spec, **known)
+    if frozen:
+        assert any("frozen keys of" in finding[3] for finding in found.findings)
+
+
+def test_keys_that_two_frozen_splits_keep_are_refused_alike(
+    here: LocalEngine, there: SparkEngine, later: Relation, tmp_path: Path
+) -> None:
+    fake = Fake(tmp_path / "a project")
+    versions = []
+    for shares in ({"train": 0.6, "dev": 0.2, "test": 0.2}, {"train": 0.2, "dev": 0.6, "test": 0.2}):
+        fake.build({"key": "id", "split": {"method": "hash", "shares": shares}}, rows=ROWS)
+        export_dataset(fake.project, "late", now=NOW, allow_split_changes=True)
+        versions.append(newest_version(fake.project, "late"))
+    spec = spec_of({"split": HASH})
+    first, second = versions
+    assert first is not None
+    assert second is not None
+
+    freeze = Freeze(versions={"train": first, "dev": second})
+
+    messages = []
+    for place, engine, table in ((placed_here, here, Relation.table("later")), (placed_there, there, later)):
+        with pytest.raises(ExportError, match=r"keys twice, in train of late@1\.0\.0 and dev of late@") as caught:
+            place(engine, table, spec, freeze=freeze)  # type: ignore[operator] # each with its own engine
+        messages.append(str(caught.value))
+    assert messages[1] == messages[0]

@@ -82,13 +82,14 @@ def vanished_keys_sql(
     """A few rows: `example`, keys as text of the version's split that the table has no more."""
     matches = " and ".join(f"table_keys.k{i} = version_keys.k{i}" for i in range(len(key)))
     names = ", ".join(f"k{i}" for i in range(len(key)))
+    texts = ", ".join(f"k{i}::varchar" for i in range(len(key)))
     return Query.of(
         _table_keys(relation, columns, key),
         _version_keys(version, (split,), key),
         Step(
             "vanished_keys",
             f"""
-            select concat_ws(', ', {names}) as example
+            select concat_ws(', ', {texts}) as example
             from version_keys
             anti join table_keys on {matches}
             order by {names}

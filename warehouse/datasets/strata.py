@@ -33,6 +33,7 @@ _STRATA = "strata_quotas"
 _SCALE = 10**18
 """Shares are whole numbers of this many parts; a count of rows times this fits an integer of 128 bits."""
 _EXAMPLES = 5
+_STRATA_EXAMPLES = 3
 
 
 def known_variable(split: str) -> str:
@@ -136,6 +137,7 @@ def strata_units_sql(*, by_entity: bool, movable_flags: Sequence[str], has_froze
 def strata_quotas_sql(shares: Mapping[str, Fraction], totals: Mapping[str, int]) -> Query:
     """One row per stratum: `unit_count`, and per split `least_` and `most_` (its share), `old_` and `new_` units."""
     filled = [name for name in shares if name != "train"]
+    kept = ["stratum", "unit_count", *(f"old_{name}" for name in shares)]
     counted = ", ".join(f"count(*) filter (known_in = '{name}') as old_{name}" for name in shares)
     steps = [
         Step(
@@ -194,7 +196,7 @@ def strata_quotas_sql(shares: Mapping[str, Fraction], totals: Mapping[str, int])
                 f"given_{i}",
                 f"""
                 select
-                    * exclude (place_in_line, base_sum, may_have_more),
+                    *,
                     (may_have_more and place_in_line <= {totals[name]} - base_sum)::integer as more_{name},
                 from ranked_{i}
                 """,
@@ -203,18 +205,20 @@ def strata_quotas_sql(shares: Mapping[str, Fraction], totals: Mapping[str, int])
                 f"filled_{i}",
                 f"select *, least(fresh, base_{name} - old_{name} + more_{name})::bigint as new_{name} from given_{i}",
             ),
+        ]
+        kept += [f"{word}_{name}" for word in ("least", "most", "new")]
+        steps.append(
             Step(
                 f"step_{i}",
                 f"""
                 select
-                    * replace (
-                        fresh - new_{name} as fresh,
-                        carried + remainder_{name} - {_SCALE}::hugeint * more_{name} as carried
-                    ),
+                    {", ".join(kept)},
+                    fresh - new_{name} as fresh,
+                    carried + remainder_{name} - {_SCALE}::hugeint * more_{name} as carried,
                 from filled_{i}
                 """,
-            ),
-        ]
+            )
+        )
     return Query.of(*steps, Step("strata_quotas", f"select *, fresh as new_train from step_{len(filled)}"))
 
 
@@ -288,24 +292,31 @@ def place_strata(
 
 
 def mixed_entities_sql() -> Query:
-    """A few rows: `strata`, the texts of the strata that one entity lies in."""
+    """A few rows per entity, of a few: `point`, and `stratum`, the text of one that it lies in."""
     return Query.of(
+        Step("mixed", f"select unit from temp.{_UNITS} where stratum_count > 1 order by unit limit {_EXAMPLES}"),
+        Step(
+            "strata_of_mixed",
+            "select distinct point, stratum from temp.pointed_rows join mixed on pointed_rows.point = mixed.unit",
+        ),
         Step(
             "mixed_entities",
             f"""
-            select list_sort(list_distinct(list(stratum)))[:3] as strata
-            from temp.pointed_rows
-            where point in (select unit from temp.{_UNITS} where stratum_count > 1 order by unit limit {_EXAMPLES})
-            group by point
-            order by strata
+            select point, stratum
+            from strata_of_mixed
+            qualify row_number() over (partition by point order by stratum) <= {_STRATA_EXAMPLES}
             """,
-        )
+        ),
     )
 
 
 def _mixed_message(engine: Engine, split: HashSplit, dataset: str, count: int) -> str:
-    rows = engine.rows(mixed_entities_sql())
-    found = "; ".join(" and ".join(f"({readable(stratum)})" for stratum in row["strata"]) for row in rows)
+    strata: dict[str, list[str]] = {}
+    for row in engine.rows(mixed_entities_sql()):
+        strata.setdefault(row["point"], []).append(row["stratum"])
+    found = "; ".join(
+        " and ".join(f"({readable(stratum)})" for stratum in entity) for entity in sorted(map(sorted, strata.values()))
+    )
     return (
         f"dataset {dataset!r}: {count:,} groups have rows of several strata of split.stratify "
         f"({', '.join(split.stratify)}), and a group lies in one split\n"

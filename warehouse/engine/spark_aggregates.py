@@ -56,7 +56,7 @@ class AggregateExpressions(NestedExpressions):
             parts.append(f"partition by {', '.join(map(self.sql, node.args['partition_by']))}")
         if node.args.get("order"):
             parts.append(self.order_sql(node.args["order"]))
-        elif not isinstance(node.this, exp.RowNumber | exp.Sum | exp.Count):
+        elif not isinstance(node.this, exp.RowNumber | exp.Sum | exp.Count | exp.Min | exp.Max):
             raise UntranslatableError(f"a window without order, in {shown(node)}")
         if not isinstance(node.this, _IN_WINDOWS):
             raise UntranslatableError(shown(node))
@@ -77,4 +77,4 @@ class AggregateExpressions(NestedExpressions):
         return f"order by {', '.join(terms)}"
 
 
-_IN_WINDOWS = (exp.RowNumber, exp.Lag, exp.DenseRank, exp.Rank, exp.FirstValue, exp.Sum, exp.Count)
+_IN_WINDOWS = (exp.RowNumber, exp.Lag, exp.DenseRank, exp.Rank, exp.FirstValue, exp.Sum, exp.Count, exp.Min, exp.Max)

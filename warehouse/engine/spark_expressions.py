@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlglot import exp
@@ -27,6 +27,7 @@ INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", *_U
 _TYPE_NAMES = {
     "TEXT": "VARCHAR",
     "INT": "INTEGER",
+    "UINT": "UINTEGER",
     "INT128": "HUGEINT",
     "UINT": "UINTEGER",
     "VARBINARY": "BLOB",
@@ -39,6 +40,15 @@ _WHOLE = (exp.Column, exp.Unicode, exp.Floor, exp.Ceil, *_COUNTS, *_BITS, exp.Nu
 """What may be cast to an integer type: Spark cuts off where DuckDB rounds. Columns must be of whole numbers."""
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Is, exp.In, exp.Contains)
 _TRUTHS = (exp.Boolean, *_COMPARISONS, exp.Not, exp.And, exp.Or)
+
+
+def _hexadecimal_digits(node: exp.Expression) -> list[exp.Expression]:
+    """The parts of `'0x' || digits || digits`; none of anything else."""
+    parts: list[exp.Expression] = []
+    while isinstance(node, exp.DPipe):
+        parts.insert(0, node.expression)
+        node = node.this
+    return parts if isinstance(node, exp.Literal) and node.name == "0x" else []
 
 
 class Expressions(AggregateExpressions):
@@ -184,6 +194,12 @@ class Expressions(AggregateExpressions):
         left, right = self._operands(node, "this", "expression")
         return quotient_sql(left, right, is_safe=self._is_known_nonzero(node.expression))
 
+    def _write_intdiv(self, node: exp.IntDiv) -> str:
+        left, right = self._operands(node, "this", "expression")
+        if not self._is_known_nonzero(node.expression):
+            raise UntranslatableError(f"// by what is no literal, in {shown(node)}")
+        return f"({left} div {right})"
+
     def _write_mod(self, node: exp.Mod) -> str:
         left, right = self._operands(node, "this", "expression")
         if not self._is_known_nonzero(node.expression):
@@ -245,8 +261,8 @@ class Expressions(AggregateExpressions):
             value = value.this
         if isinstance(value, exp.Cast) and value.args["to"].this.name == "BIT" and target == "BIGINT":
             return double_bits_sql(self.sql(value.this))
-        if isinstance(value, exp.DPipe) and value.this.name == "0x" and target in INTEGERS:
-            return f"cast({self._hexadecimal(value.expression, node)} as {SPARK_TYPES[target]})"
+        if target in INTEGERS and (digits := _hexadecimal_digits(value)):
+            return f"cast({self._hexadecimal(digits, node)} as {SPARK_TYPES[target]})"
         if isinstance(value, exp.Literal) and value.is_string:
             found = special_double_sql(value.name) if target in ("DOUBLE", "FLOAT") else None
             return found or f"cast({self.sql(value)} as {self.type_sql(node.args['to'])})"
@@ -263,12 +279,12 @@ class Expressions(AggregateExpressions):
         match node:
             case exp.Paren() | exp.Neg() | exp.Sum() | exp.Filter() | exp.Min() | exp.Max():
                 return self._is_whole(node.this)
-            case exp.Coalesce():
+            case exp.Coalesce() | exp.Least() | exp.Greatest():
                 return all(map(self._is_whole, [node.this, *node.expressions]))
             case exp.Case():
                 branches = [one.args["true"] for one in node.args["ifs"]]
                 return all(map(self._is_whole, [*branches, *filter(None, [node.args.get("default")])]))
-            case exp.Add() | exp.Sub() | exp.Mul() | exp.Mod():
+            case exp.Add() | exp.Sub() | exp.Mul() | exp.Mod() | exp.IntDiv():
                 return self._is_whole(node.this) and self._is_whole(node.expression)
             case exp.Literal():
                 return not node.is_string and node.name.isdecimal()
@@ -279,11 +295,12 @@ class Expressions(AggregateExpressions):
                 return node.name.lower() in ("epoch_us", "hash", "cardinality", "list_count")
         return isinstance(node, _WHOLE + _TRUTHS)
 
-    def _hexadecimal(self, digits: exp.Expression, node: exp.Expression) -> str:
-        length = digits.args.get("length") if isinstance(digits, exp.Substring) else None
-        if not isinstance(length, exp.Literal) or not 1 <= int(length.name) <= 16:
+    def _hexadecimal(self, digits: Sequence[exp.Expression], node: exp.Expression) -> str:
+        lengths = [part.args.get("length") if isinstance(part, exp.Substring) else None for part in digits]
+        counts = [int(length.name) if isinstance(length, exp.Literal) else 0 for length in lengths]
+        if not all(counts) or sum(counts) > 16:
             raise UntranslatableError(f"hexadecimal digits that are not substr(..., start, count), in {shown(node)}")
-        return hexadecimal_sql(self.sql(digits), count=int(length.name))
+        return hexadecimal_sql(" || ".join(map(self.sql, digits)), count=sum(counts))
 
     def type_name(self, node: exp.DataType) -> str:
         """DuckDB's name of a type, without its parameters."""
