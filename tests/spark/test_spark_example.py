@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,10 +12,21 @@ from typing import Any
 
 import duckdb
 import pytest
+from placed_on_both import Placed, placed_here, placed_there
 
+from warehouse import storage
 from warehouse.builds import Build, build_warehouse
-from warehouse.project import Project
+from warehouse.datasets.cutoffs import resolve_cutoffs
+from warehouse.datasets.declarations import find_declaration
+from warehouse.datasets.parsing import parse_spec
+from warehouse.dbt_manifest import read_dbt_manifest
+from warehouse.engine.local import LocalEngine
+from warehouse.engine.spark import SparkEngine
+from warehouse.engine.spark_opening import spark_engine
+from warehouse.errors import ExportError
+from warehouse.project import Project, Settings
 from warehouse.published import BuildFiles, read_spark_place
+from warehouse.sql import Query, Relation, Step
 from warehouse.validation import ExpectationResult
 
 pytestmark = pytest.mark.slow
@@ -91,3 +103,54 @@ def known(result: ExpectationResult) -> tuple[Any, ...]:
     """What is no matter of the order of rows."""
     counts = (result.row_count, result.null_count, result.unexpected_count, len(result.examples))
     return (result.observed, result.success, result.details, result.error, *counts)
+
+
+VARIATIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "late_arrivals": ("late_arrivals", {}),
+    "late_arrivals in November": (
+        "late_arrivals",
+        {"split": {"method": "time", "shares": {"train": 0.7, "dev": 0.1, "test": 0.2}, "embargo": "1 day"}},
+    ),
+    "turnaround": ("turnaround", {}),
+    "turnaround, linked": ("turnaround", {"groups": ["tail_number", "previous_flight_id"], "folds": 3, "columns": {}}),
+    "turnaround, stratified": (
+        "turnaround",
+        {"groups": None, "split": {"method": "hash", "shares": {"train": 0.8, "test": 0.2}, "stratify": ["origin"]}},
+    ),
+    "turnaround, once": ("turnaround", {"groups": None, "deduplicate": {"exact": "once"}}),
+}
+
+
+@pytest.fixture(scope="module")
+def there(builds: tuple[Build, Build], spark_remote: str) -> Iterator[SparkEngine]:
+    place = read_spark_place(BuildFiles(id=builds[1].id, path=builds[1].path))
+    settings = Settings(engine="spark", spark_remote=spark_remote)
+    with spark_engine(Project(root=builds[1].path, settings=settings), schemas=place.schemas) as engine:
+        yield engine
+
+
+@pytest.mark.parametrize("case", VARIATIONS)
+def test_the_same_keys_lie_in_the_same_splits(builds: tuple[Build, Build], there: SparkEngine, case: str) -> None:
+    name, more = VARIATIONS[case]
+    files = BuildFiles(id=builds[0].id, path=builds[0].path)
+    declaration = find_declaration(read_dbt_manifest(files.dbt_manifest_path), name, default_salt="company")
+    assert declaration.model is not None
+    document = {key: value for key, value in {**declaration.document, **more}.items() if value is not None}
+    spec, problems = parse_spec(name, document, model=declaration.model.alias, default_salt="company")
+    assert not problems
+    assert spec is not None
+    table = Relation.table("warehouse", "main", declaration.model.alias)
+
+    found: list[Placed | str] = []
+    with storage.connect(files.database_path) as connection:
+        for engine, place in ((LocalEngine(connection), placed_here), (there, placed_there)):
+            (row,) = engine.rows(Query.of(Step("count", f"select count(*) as n from {table.sql}")))
+            resolved = resolve_cutoffs(engine, table, spec, row_count=row["n"], declared={}, previous=None)
+            try:
+                found.append(place(engine, table, resolved))  # type: ignore[operator] # each with its own engine
+            except ExportError as error:
+                found.append(str(error))
+
+    assert found[1] == found[0]
+    # November is test there, and nothing else is left.
+    assert isinstance(found[0], str) is (case == "late_arrivals" and not WHOLE_YEAR)
