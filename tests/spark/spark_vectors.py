@@ -163,6 +163,15 @@ EXPRESSIONS: dict[str, list[tuple[str, Any]]] = {
         ("('0x' || substr('0123456789abcdef', 1, 16))::ubigint::hugeint", 0x0123456789ABCDEF),
         ("('0x' || substr('xxffffffff', 3, 8))::bigint", 2**32 - 1),
         ("('0x' || substr('00000000', 1, 8))::bigint", 0),
+        ("('0x' || substr('xffffff00', 2, 8) || substr('01234567', 1, 8))::ubigint::hugeint", 0xFFFFFF0001234567),
+        ("('0x' || substr('ab', 1, 2) || substr('cd', 1, 2))::bigint", 0xABCD),
+    ],
+    "whole quotients": [
+        ("7 // 2", 3),
+        ("(-7) // 2", -3),
+        ("null::bigint // 2", None),
+        ("(123456789::hugeint * 1000000000000000000) // 1000000000000000000", 123456789),
+        ("least(7, 5 + 1)::bigint", 6),
     ],
     "numbers": [
         ("3000000000", 3_000_000_000),
@@ -248,6 +257,11 @@ STATEMENTS: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
         'select "sel`ect"."b""c d.é" as "Ü;" from (select 1 as "b""c d.é") as "sel`ect"',
         [(1,)],
     ),
+    "windows without order": (
+        f"select x, min(t) over (partition by x) as first, max(t) over (partition by x) as last, "
+        f"count(*) over () as n from {NUMBERS} as n order by x, t",
+        [(1, "a", "a", 4), (3, "b", "é", 4), (3, "b", "é", 4), (None, None, None, 4)],
+    ),
     "lag": (
         "select x, lag(x) over (order by x) as before from (select 1 as x union all select null union all select 2) "
         "as n order by x",
@@ -306,6 +320,9 @@ REFUSED: dict[str, str] = {
     "select cast(x * 1.5 as integer) as x from t": "cast to INTEGER of what may have a fraction",
     "select date '2013-01-01'::varchar as x": "cast of a cast of a literal",
     "select x % y as m from t": "% by what is no literal",
+    "select x // y as m from t": "// by what is no literal",
+    "select ('0x' || x)::bigint as m from t": "hexadecimal digits that are not substr",
+    "select ('0x' || substr(x, 1, 8) || y)::bigint as m from t": "hexadecimal digits that are not substr",
     "select substr(x, 0, 2) as s from t": "substr from a place",
     "select substr(x, -2) as s from t": "substr from a place",
     "select chr(769) as c": "chr of what is no literal of ASCII",

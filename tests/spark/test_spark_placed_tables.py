@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -43,6 +45,10 @@ ROWS = """
         (i / 2)::int % 150 as twin,
         chr(97 + (i % 3)::int) as "ba`se ""x",
         case when i % 6 = 0 then 'unknown' when i % 5 > 0 then 'n' || i % 400 end as hub,
+        case
+            when i % 9 > 0 then 'customer ' || (i // 4) || ' writes that parcel ' || md5((i // 4)::varchar)
+                || ' has not come, and asks for an answer before day ' || (i % 4)
+        end as prose,
         i as "Place of row",
     from range(600) as r(i)
 """
@@ -71,6 +77,7 @@ PLAIN: dict[str, dict[str, Any]] = {
 TIED: dict[str, dict[str, Any]] = {
     "linked": {"split": HASH, "groups": ["p", "q"]},
     "linked into a giant": {"split": HASH, "groups": ["hub", "p"], "folds": 2},
+    "near texts": {"split": HASH, "deduplicate": {"text": "prose"}, "groups": ["p"]},
     "equal together": {"split": HASH, "deduplicate": {"exact": "together"}, "columns": {"include": ["id", "twin"]}},
     "equal once": {"split": HASH, "deduplicate": {"exact": "once"}, "groups": ["g"]},
     "equal once, all alone": {"split": HASH, "deduplicate": {"exact": "once"}, "target_distribution": "x > 0"},
@@ -296,3 +303,53 @@ def test_keys_that_two_frozen_splits_keep_are_refused_alike(
             place(engine, table, spec, freeze=freeze)  # type: ignore[operator] # each with its own engine
         messages.append(str(caught.value))
     assert messages[1] == messages[0]
+
+
+TEXTS = ["", "a", "é", "é\\", "\\N", "\x1f", "名", "it's", "A", " a", "x" * 50]
+SEEDS = range(int(os.environ.get("WAREHOUSE_TEST_SEEDS", "4")))
+
+
+def random_rule(chance: Random) -> dict[str, Any]:
+    """A specification that asks for several things at once."""
+    method = chance.choice(["hash", "hash", "hash_time"])
+    groups = chance.choice([None, ["a"], ["a", "b"], {"composite": ["a", "b"]}])
+    split = {**HASH, "method": method, **({"cutoffs": CUTOFFS} if method == "hash_time" else {})}
+    if method == "hash" and groups in (None, {"composite": ["a", "b"]}):
+        split["stratify"] = chance.choice([[], ["b"], ["a", "b"]]) if groups else chance.choice([[], ["b", "y"]])
+    rule = {"split": split, "groups": groups, "time": "t", "label": "y"}
+    rule["target_distribution"] = chance.choice([None, "x >= 0 or a is null"])
+    rule["synthetic"] = chance.choice([None, "z"])
+    rule["deduplicate"] = chance.choice([None, {"exact": "once"}, {"exact": "together"}])
+    rule["folds"], rule["subsets"] = chance.choice([(None, None), (3, None), (None, [0.5, 0.2])])
+    rule["downsample"] = chance.choice([None, {"label": True, "keep": 0.5}])
+    return {key: value for key, value in rule.items() if value is not None}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_random_rows_lie_alike_by_random_rules(there: SparkEngine, tmp_path: Path, seed: int) -> None:
+    chance = Random(seed)
+    spec = spec_of(random_rule(chance))
+    with connect(None) as connection:
+        here = LocalEngine(connection)
+        connection.execute(
+            "create table t (id bigint, a varchar, b integer, t timestamp, x double, y boolean, z boolean)"
+        )
+        for number in {chance.randrange(-(2**62), 2**62) for _ in range(400)}:
+            a = chance.choice([None, *TEXTS, *map(str, range(100))])
+            x = chance.choice([None, float("nan"), -0.0, 1e300, -1.5])
+            b = chance.choice([None, chance.randrange(-3, 3) if chance.random() < 0.9 else chance.randrange(10**6)])
+            day = datetime(2024, 1, 1) + timedelta(hours=chance.randrange(2160))
+            row = [number, a, b, day, x, chance.choice([None, True, False]), chance.random() < 0.2]
+            connection.execute("insert into t values (?, ?, ?, ?, ?, ?, ?)", row)
+        path = tmp_path / "rows.parquet"
+        connection.execute(f"copy t to '{path}'")
+        found: list[Any] = []
+        for engine, place, table in (
+            (here, placed_here, Relation.table("t")),
+            (there, placed_there, Relation.parquet([str(path)], name="t")),
+        ):
+            try:
+                found.append(place(engine, table, spec, ("id", "b", "y")))  # type: ignore[operator] # its own engine
+            except ExportError as error:
+                found.append(str(error))
+    assert found[1] == found[0]

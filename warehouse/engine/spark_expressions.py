@@ -27,7 +27,6 @@ INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", *_U
 _TYPE_NAMES = {
     "TEXT": "VARCHAR",
     "INT": "INTEGER",
-    "UINT": "UINTEGER",
     "INT128": "HUGEINT",
     "UINT": "UINTEGER",
     "VARBINARY": "BLOB",
