@@ -7,6 +7,7 @@ from typing import Any
 
 from warehouse.datasets.columns import OutputColumn, output_column
 from warehouse.datasets.freeze import NOTHING
+from warehouse.datasets.parsing import parse_spec
 from warehouse.datasets.placed_tables import place_in_table
 from warehouse.datasets.placement import Placement
 from warehouse.datasets.row_checks import check_rows, read_table_facts
@@ -17,6 +18,15 @@ from warehouse.engine.spark import SparkEngine
 from warehouse.exports.placing import place
 from warehouse.findings import Finding
 from warehouse.sql import Query, Relation, Step, identifier
+
+HASH = {"method": "hash", "shares": {"train": 0.6, "dev": 0.2, "test": 0.2}, "train_dev": 0.2}
+
+
+def spec_of(rule: dict[str, Any]) -> DatasetSpec:
+    spec, problems = parse_spec("late", {"key": "id", **rule}, model="t", default_salt="nyc 名")
+    assert not problems
+    assert spec is not None
+    return spec
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -11,14 +12,12 @@ from typing import Any
 
 import pytest
 from fake_builds import Fake
-from placed_on_both import placed_here, placed_there
+from placed_on_both import HASH, placed_here, placed_there, spec_of
 
 from warehouse.datasets.conditions import check_condition
 from warehouse.datasets.cutoffs import resolve_cutoffs
 from warehouse.datasets.freeze import Freeze
-from warehouse.datasets.parsing import parse_spec
 from warehouse.datasets.row_checks import check_rows, read_table_facts
-from warehouse.datasets.spec import DatasetSpec
 from warehouse.datasets.versions import find_version, newest_version
 from warehouse.engine.local import LocalEngine
 from warehouse.engine.spark import SparkEngine
@@ -50,9 +49,10 @@ ROWS = """
                 || ' has not come, and asks for an answer before day ' || (i % 4)
         end as prose,
         i as "Place of row",
+        i as point,
+        -i as place,
     from range(600) as r(i)
 """
-HASH = {"method": "hash", "shares": {"train": 0.6, "dev": 0.2, "test": 0.2}, "train_dev": 0.2}
 CUTOFFS = {"dev": "2024-02-01", "test": "2024-03-01"}
 EMBARGO = {"before": "3 days", "after": "2 days"}
 PLAIN: dict[str, dict[str, Any]] = {
@@ -92,13 +92,6 @@ TIED: dict[str, dict[str, Any]] = {
     },
     "strata of groups": {"split": {**HASH, "stratify": ["h"]}, "groups": {"composite": ["g", "h"]}},
 }
-
-
-def spec_of(rule: dict[str, Any]) -> DatasetSpec:
-    spec, problems = parse_spec("late", {"key": "id", **rule}, model="t", default_salt="nyc 名")
-    assert not problems
-    assert spec is not None
-    return spec
 
 
 @pytest.fixture(scope="module")
@@ -328,7 +321,7 @@ def random_rule(chance: Random) -> dict[str, Any]:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_rows_lie_alike_by_random_rules(there: SparkEngine, tmp_path: Path, seed: int) -> None:
     chance = Random(seed)
-    spec = spec_of(random_rule(chance))
+    spec = replace(spec_of(random_rule(chance)), fraction=chance.choice([1.0, 1.0, 0.5]))
     with connect(None) as connection:
         here = LocalEngine(connection)
         connection.execute(
@@ -336,7 +329,7 @@ def test_random_rows_lie_alike_by_random_rules(there: SparkEngine, tmp_path: Pat
         )
         for number in {chance.randrange(-(2**62), 2**62) for _ in range(400)}:
             a = chance.choice([None, *TEXTS, *map(str, range(100))])
-            x = chance.choice([None, float("nan"), -0.0, 1e300, -1.5])
+            x = chance.choice([None, float("nan"), -0.0, 0.0, 1e300, -1.5])
             b = chance.choice([None, chance.randrange(-3, 3) if chance.random() < 0.9 else chance.randrange(10**6)])
             day = datetime(2024, 1, 1) + timedelta(hours=chance.randrange(2160))
             row = [number, a, b, day, x, chance.choice([None, True, False]), chance.random() < 0.2]
@@ -349,7 +342,7 @@ def test_random_rows_lie_alike_by_random_rules(there: SparkEngine, tmp_path: Pat
             (there, placed_there, Relation.parquet([str(path)], name="t")),
         ):
             try:
-                found.append(place(engine, table, spec, ("id", "b", "y")))  # type: ignore[operator] # its own engine
+                found.append(place(engine, table, spec, ("id", "b", "x", "y")))  # type: ignore[operator] # its own engine
             except ExportError as error:
                 found.append(str(error))
     assert found[1] == found[0]
