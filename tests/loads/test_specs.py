@@ -74,6 +74,7 @@ FILES = {"from": "files", "path": "drop/*.csv"}
     [
         ("postgres", "load must be a mapping"),
         ({}, "from is None"),
+        ({"from": "delta"}, "a table of Delta is read where it lies: external_location: delta_scan('...')"),
         ({"from": "postgre"}, "did you mean 'postgres'?"),
         ({**DATABASE, "cursr": "at"}, "unknown key 'cursr'; did you mean 'cursor'?"),
         ({**FILES, "cursor": "at"}, "unknown key 'cursor'"),

@@ -178,10 +178,11 @@ FIRST, LAST = "_delta_log/00000000000000000000.json", "_delta_log/00000000000000
         (edited(FIRST, r'Features":\[', r'Features":["warpDrive",'), "", "unsupported", "'warpDrive' is not supported"),
         (edited(FIRST, r'minReaderVersion":\d', 'minReaderVersion":9'), "", "unsupported", "asks for more than its"),
         (lambda path: None, ", version = 99", "no_match", "has no commit of version 99; there are 0 to 3"),
+        (lambda path: None, ", version = null", "no_match", "has no commit of version null; there are 0 to 3"),
     ],
     ids=[
         *("no folder", "no log", "no commit", "empty commit", "half a commit", "half an older commit", "a gap"),
-        *("no data", "an unknown feature", "a later protocol", "no such version"),
+        *("no data", "an unknown feature", "a later protocol", "no such version", "no number"),
     ],
 )
 def test_a_delta_table_that_cannot_be_read_stops_the_build_with_one_line(
@@ -196,6 +197,15 @@ def test_a_delta_table_that_cannot_be_read_stops_the_build_with_one_line(
     assert "\n" not in finding.message
     assert finding.advice.endswith(f"({trouble}: stop)")
     assert not found.may_build
+
+
+def test_a_table_whose_files_came_back_is_read_again(project: Project, tmp_path: Path, delta: Lake) -> None:
+    path = copy(delta, tmp_path / "orders")
+    data = next(path.rglob("*.parquet"))
+    data.rename(tmp_path / "away")
+    assert not look(project, f"delta_scan('{path}')").may_build
+    (tmp_path / "away").rename(data)
+    assert look(project, f"delta_scan('{path}')").findings == ()
 
 
 @pytest.fixture(scope="module")

@@ -133,6 +133,9 @@ def _spec(
         problems.append(f"load must be a mapping such as {{from: postgres, ...}}, not {_shown(load)}")
         return None
     kind = load.get("from")
+    if kind in ("delta", "iceberg"):
+        problems.append(f"a table of {kind.title()} is read where it lies: external_location: {kind}_scan('...')")
+        return None
     if kind not in list(Kind):
         problems.append(f"from is {_shown(kind)}; {suggestion(str(kind), [item.value for item in Kind])}")
         return None

@@ -33,19 +33,22 @@ class FactCache:
             return {}
         return document if isinstance(document, dict) else {}
 
-    def facts(self, path: Path, *, call: str, read: Callable[[], FileFacts]) -> tuple[FileFacts | None, bool]:
+    def facts(
+        self, path: Path, *, call: str, read: Callable[[], FileFacts], is_whole: bool = True
+    ) -> tuple[FileFacts | None, bool]:
         """The file's facts (None when it vanished meanwhile), and whether it changed while it was read.
 
         Args:
             path: the file.
             call: how it is read; what was known of it under another one does not count.
             read: asks it anew.
+            is_whole: whether the file alone decides what is wrong; else faults are looked for again each time.
         """
         try:
             before = _stamp(path)
             entry = self._known.get(str(path))
             facts = _facts_of(entry) if entry and entry.get("stamp") == before and entry.get("call") == call else None
-            facts = facts or read()
+            facts = read() if facts is None or (facts.faults and not is_whole) else facts
             after = _stamp(path)
         except FileNotFoundError:
             return None, True

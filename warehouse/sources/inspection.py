@@ -213,7 +213,8 @@ def _look_at_table(
     except LakeTableError as error:
         return _Look(source, (), {}, {}, [(_name(source), error.fault)])
     log, call = project.root / version.log_path, pinned(project.root, location, version)
-    facts, _ = cache.facts(log, call=call, read=partial(read_table, engine, call, log))
+    # Its log may stay as it is while files that it names come and go.
+    facts, _ = cache.facts(log, call=call, read=partial(read_table, engine, call, log), is_whole=False)
     if facts is None:
         fault = Fault(trouble=Trouble.GROWING, message=f"{version.log_path} has just been deleted")
         return _Look(source, (), {}, {}, [(_name(source), fault)])

@@ -149,7 +149,8 @@ def read_table(engine: Engine, call: str, log_path: Path) -> FileFacts:
 def _refused(error: QueryError) -> Fault:
     text = str(error).partition(" failed: ")[2] or str(error)
     kernel = _KERNEL.search(text)
-    reason = (kernel[1] if kernel else text.partition("Error: ")[2] or text).splitlines()[0].strip()[:300]
+    lines = (kernel[1] if kernel else text.partition("Error: ")[2] or text).strip().splitlines()
+    reason = lines[0][:300] if lines else "no reason given"
     if _UNSUPPORTED.search(text):
         message = f"asks for more than its reader knows: {reason}"
         advice = "install the newest DuckDB and its extensions, or have the table written without that feature"
@@ -167,7 +168,7 @@ def _delta_version(root: Path, folder: Path, location: Location) -> TableVersion
     if not commits:
         raise LakeTableError(Trouble.DAMAGED, f"{log} has no commit", "is it being copied? wait until it is whole")
     asked = location.option("version")
-    number = int(asked) if asked is not None and asked.isdigit() else max(commits)
+    number = max(commits) if asked is None else int(asked) if asked.isdecimal() else -1
     if number not in commits:
         message = f"{folder} has no commit of version {asked}; there are {min(commits)} to {max(commits)}"
         raise LakeTableError(Trouble.NO_MATCH, message, "correct version in external_location")
