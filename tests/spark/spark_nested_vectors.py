@@ -38,7 +38,9 @@ EXPRESSIONS: dict[str, list[tuple[str, Any]]] = {
     "map_values": [("map_values(map {'a': 1, 'é': null})", [1, None])],
     "cardinality": [("cardinality(map {'a': 1, 'b': 2})", 2)],
     "string_split": [("string_split('a😀é\n', '')", ["a", "😀", "é", "\n"]), ("string_split(null, '')", None)],
+    "isinf of days": [("isinf(date '2013-01-01')", False), ("isinf(null::date)", None)],
     "regexp_extract_all": [
+        (r"regexp_extract_all(left(lower('É1' || chr(65)), 3), '\p{L}+')", ["é", "a"]),
         (r"regexp_extract_all('ab1 cé-日本x', '[\p{L}\p{M}\p{N}]+')", ["ab1", "cé", "日本x"]),
         (r"regexp_extract_all('', '\p{L}')", []),
         (r"regexp_extract_all(null, '\p{L}')", None),
@@ -88,6 +90,11 @@ STATEMENTS: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
         "union all select 3, 'b' union all select 3, null) as n order by place, t",
         [("a", 1), ("b", 2), ("b", 2), (None, 3)],
     ),
+    "unnest of a range": (
+        "select i, unnest(range(i)) as e from (select 2::bigint as i union all select 0 union all select 1) as n "
+        "order by i, e",
+        [(1, 0), (2, 0), (2, 1)],
+    ),
     "unnest of a list": (
         "select i, unnest(l) as e from (select 1 as i, ['a', null] as l union all select 2, null) as n order by e",
         [(1, "a"), (1, None)],
@@ -95,6 +102,7 @@ STATEMENTS: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
 }
 
 REFUSED: dict[str, str] = {
+    "select unnest(range(1, x)) as e from t": "unnest of a range but from 0",
     "select list_slice(x, 2, 3) as s from t": "list_slice but from 1",
     "select list_slice(x, 1, y) as s from t": "list_slice but from 1",
     "select x[y] as s from t": "an element whose place",

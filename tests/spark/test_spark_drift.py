@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from drift_pairs import differences
 
 from warehouse.checks.drift.comparison import compare_with_facts
 from warehouse.checks.drift.pairs import Beyond, Frame, look_beyond
 from warehouse.engine.local import LocalEngine
 from warehouse.engine.spark import SparkEngine
-from warehouse.errors import QueryError
 from warehouse.sql import Relation
 from warehouse.statistics.first_scan import SAMPLE_ROWS
 from warehouse.statistics.pair import compare_relations
@@ -62,28 +60,6 @@ def there(spark: Any) -> SparkEngine:
     return SparkEngine(spark)
 
 
-def differences(left: Any, right: Any, place: str = "") -> Iterator[str]:
-    """Where two results differ by more than a billionth."""
-    if dataclasses.is_dataclass(left):
-        for field in dataclasses.fields(left):
-            # An estimate that each engine makes in its own way.
-            if field.name != "distinct_estimate":
-                yield from differences(getattr(left, field.name), getattr(right, field.name), f"{place}.{field.name}")
-    elif isinstance(left, dict):
-        assert list(left) == list(right), place
-        for key in left:
-            yield from differences(left[key], right[key], f"{place}[{key}]")
-    elif isinstance(left, list | tuple):
-        assert len(left) == len(right), place
-        for index, both in enumerate(zip(left, right, strict=True)):
-            yield from differences(*both, f"{place}[{index}]")
-    elif isinstance(left, float) and isinstance(right, float):
-        if not math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-12) and not (math.isnan(left) and math.isnan(right)):
-            yield f"{place}: {left} on DuckDB, {right} on Spark"
-    elif left != right or type(left) is not type(right):
-        yield f"{place}: {left!r} on DuckDB, {right!r} on Spark"
-
-
 @pytest.mark.parametrize("groups", [(), ("plane",)], ids=["rows", "groups"])
 def test_drift_has_the_same_numbers(here: LocalEngine, there: SparkEngine, pair: Pair, groups: tuple[str, ...]) -> None:
     options: dict[str, Any] = {
@@ -99,15 +75,13 @@ def test_drift_has_the_same_numbers(here: LocalEngine, there: SparkEngine, pair:
         *("real_number", "odd_number", "money", "plane", "carrier", "day", "moment", "is_late")
     ]
     assert list(differences(expected, found)) == []
-    if not groups:
-        # With groups their hash decides which are taken together, and that is another one on each engine.
-        beyond, frame = Beyond(together=False), Frame(label="is_late", time="moment")
-        found, expected = (
-            look_beyond(engine, *pair, one, frame=frame, beyond=beyond)[0]
-            for engine, one in ((there, found), (here, expected))
-        )
-        assert expected.result.relations
-        assert list(differences(expected, found)) == []
+    beyond, frame = Beyond(together=False), Frame(label="is_late", time="moment", groups=groups)
+    found, expected = (
+        look_beyond(engine, *pair, one, frame=frame, beyond=beyond)[0]
+        for engine, one in ((there, found), (here, expected))
+    )
+    assert expected.result.relations
+    assert list(differences(expected, found)) == []
 
 
 def test_drift_by_bins_has_the_same_numbers(here: LocalEngine, there: SparkEngine, pair: Pair) -> None:
@@ -139,8 +113,3 @@ def test_profiles_have_the_same_numbers(here: LocalEngine, there: SparkEngine, p
     assert list(differences(expected, found)) == []
     compared = [compare_with_profile(engine, expected, "train", pair[1], skip=skip) for engine in (there, here)]
     assert list(differences(*reversed(compared))) == []
-
-
-def test_what_texts_are_made_of_is_refused_by_name(there: SparkEngine, pair: Pair) -> None:
-    with pytest.raises(QueryError, match=r"not available on Spark: .*\n  DuckDB can do it"):
-        compare_with_facts(there, *pair, left_name="train", right_name="test")

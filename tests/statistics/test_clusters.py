@@ -24,7 +24,13 @@ def clustering_of(engine: LocalEngine, sql: str, *groups: str) -> dict[str, floa
     pairs = compare_relations(engine, T, T, skip=groups).columns
     return {
         pair.name: clustering(
-            engine, T, Measured(pair.name, pair.family), distribution_cells(pair), groups, with_lone_values=False
+            engine,
+            T,
+            Measured(pair.name, pair.family),
+            distribution_cells(pair),
+            groups,
+            row_count=4000,
+            with_lone_values=False,
         ).design_effect
         for pair in pairs
     }
@@ -73,7 +79,13 @@ def test_rows_without_a_group_are_left_out(engine: LocalEngine) -> None:
     engine.connection.execute("create table t as select null::int as g, 1 as x from range(10)")
 
     found = clustering(
-        engine, T, Measured("x", family_of("INTEGER")), [Cell(1.0, 10, 10)], ["g"], with_lone_values=True
+        engine,
+        T,
+        Measured("x", family_of("INTEGER")),
+        [Cell(1.0, 10, 10)],
+        ["g"],
+        row_count=4000,
+        with_lone_values=True,
     )
 
     assert (found.group_count, found.design_effect, found.lone_rows) == (0, 1.0, 0)
@@ -85,7 +97,9 @@ def test_lone_values_occur_in_one_group(engine: LocalEngine) -> None:
         "(values (1, 'a'), (1, 'a'), (2, 'b'), (3, 'b'), (3, 'c'), (3, null)) as v(g, x)"
     )
 
-    found = clustering(engine, T, Measured("x", family_of("VARCHAR")), [Cell("a", 1, 1)], ["g"], with_lone_values=True)
+    found = clustering(
+        engine, T, Measured("x", family_of("VARCHAR")), [Cell("a", 1, 1)], ["g"], row_count=4000, with_lone_values=True
+    )
 
     assert (found.lone_rows, found.lone_squares) == (3, 5)
 

@@ -141,7 +141,7 @@ def test_design_effects_are_those_of_whole_comparisons(engine: LocalEngine) -> N
     found = part_counts(engine, T, Whole(), [coding], groups=["g"]).design_effects["word"][0]
 
     cells = distribution_cells(pair)
-    expected = clustering(engine, T, coding.column, cells, ["g"], with_lone_values=False)
+    expected = clustering(engine, T, coding.column, cells, ["g"], row_count=4000, with_lone_values=False)
     assert expected.design_effect > 3
     # Shares are of all rows here, and of rows with a group there.
     assert found == pytest.approx(expected.design_effect, rel=0.15)

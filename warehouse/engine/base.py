@@ -29,6 +29,11 @@ class Engine(Protocol):
         """Whether rows may lie on many machines: none may then be asked to sort or number all of them."""
         ...
 
+    @property
+    def hash_bits(self) -> int:
+        """How many bits the numbers of its `hash` have; none is negative."""
+        ...
+
     def rows(self, query: Query) -> list[dict[str, Any]]:
         """All rows of the result, each by column name.
 

@@ -20,6 +20,7 @@ class LocalEngine:
     """Runs queries on a DuckDB connection that the caller opened (`storage.connect`) and closes."""
 
     is_distributed = False
+    hash_bits = 64
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection

@@ -28,6 +28,8 @@ class SparkEngine:
 
     is_distributed = True
 
+    hash_bits = 63
+
     def __init__(
         self, session: SparkSession, *, schemas: Mapping[str, str] | None = None, tables: SparkTables | None = None
     ) -> None:

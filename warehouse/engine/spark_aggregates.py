@@ -63,7 +63,9 @@ class AggregateExpressions(NestedExpressions):
         if not parts and isinstance(node.this, exp.RowNumber):
             # NOTE: Spark would bring all rows to one place to number them one by one; these numbers have gaps.
             return "monotonically_increasing_id()"
-        return f"{self.sql(node.this)} over ({' '.join(parts)})"
+        written = f"{self.sql(node.this)} over ({' '.join(parts)})"
+        # Spark's own numbers of rows are of 32 bits.
+        return f"cast({written} as bigint)" if isinstance(node.this, exp.RowNumber | exp.DenseRank) else written
 
     def order_sql(self, node: exp.Order) -> str:
         """`order by`, with nulls last unless something else is said: Spark has them first."""

@@ -244,7 +244,9 @@ class Expressions(AggregateExpressions):
     def _write_left(self, node: exp.Left) -> str:
         if not isinstance(node.expression, exp.Literal):
             raise UntranslatableError(f"left of a length that is no literal, in {shown(node)}")
-        return f"left({', '.join(self._operands(node, 'this', 'expression'))})"
+        value, length = self._operands(node, "this", "expression")
+        # NOTE: what Sail's own `left` gives, its patterns cannot read.
+        return f"substr({value}, 1, {length})"
 
     def _write_chr(self, node: exp.Chr) -> str:
         (code,) = node.expressions

@@ -24,7 +24,7 @@ FUNCTIONS: dict[str, str] = {
     # NOTE: NaN is greater than infinity to both engines, so it is not finite. Of doubles.
     "isfinite": "(abs({0}) < cast('Infinity' as double))",
     "isnan": "isnan({0})",
-    # Of doubles and timestamps, which Spark has no infinite ones of; Java and Rust have other words.
+    # Of doubles, dates and timestamps, which Spark has no infinite ones of; Java and Rust have other words.
     "isinf": "(cast({0} as string) in ('Infinity', '-Infinity', 'inf', '-inf'))",
     # Text; lengths in code points.
     "length": "char_length({0})",
@@ -41,7 +41,7 @@ FUNCTIONS: dict[str, str] = {
     # Of a blob; of an integer its bits.
     "hex": "hex({0})",
     # Lists; nulls are not looked for.
-    "list_position": "nullif(array_position({0}, {1}), 0)",
+    "list_position": "cast(nullif(array_position({0}, {1}), 0) as int)",
     "array_length": "size({0})",
     "list_count": "size(filter({0}, one -> one is not null))",
     # Of doubles, nulls left out; null without any.

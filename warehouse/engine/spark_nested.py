@@ -29,7 +29,16 @@ class NestedExpressions(ABC):
 
     def _write_explode(self, node: exp.Explode) -> str:
         self.check(node, "this")
-        return f"explode({self.sql(node.this)})"
+        run = node.this
+        if not isinstance(run, exp.GenerateSeries):
+            return f"explode({self.sql(run)})"
+        start = run.args["start"]
+        self.check(run, "start", "end", "is_end_exclusive")
+        if not run.args.get("is_end_exclusive") or not isinstance(start, exp.Literal) or start.name != "0":
+            raise UntranslatableError(f"unnest of a range but from 0, in {shown(node)}")
+        count = self.sql(run.args["end"])
+        # A run that ends before it begins is an error, even where the condition leaves it out.
+        return f"explode(case when {count} > 0 then sequence(0L, greatest({count}, 1L) - 1L) end)"
 
     def _write_array(self, node: exp.Array) -> str:
         self.check(node, "expressions")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from warehouse.sql import identifier
@@ -71,4 +70,8 @@ def duckdb_type(type_: DataType) -> str:
 
 
 def _member(name: str) -> str:
-    return name if re.fullmatch("[a-z_][a-z0-9_]*", name) else identifier(name)
+    """A field's name as DuckDB shows it: what could be a word of its own is quoted."""
+    import duckdb
+
+    struct = str(duckdb.sqltype(f"STRUCT({identifier(name)} INTEGER)"))
+    return struct.removeprefix("STRUCT(").removesuffix(" INTEGER)")

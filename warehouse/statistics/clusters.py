@@ -11,6 +11,7 @@ import numpy as np
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step, identifier
 from warehouse.statistics.cells import Cell
+from warehouse.statistics.lasting_hashes import part_sql
 from warehouse.statistics.profile import Measured
 
 PARTS = 128
@@ -47,7 +48,9 @@ INDEPENDENT = Clustering(group_count=0, design_effect=1.0, lone_rows=0, lone_squ
 """Rows that come in no groups."""
 
 
-def cell_sums_sql(relation: Relation, column: Measured, cells: Sequence[Cell], groups: Sequence[str]) -> Query:
+def cell_sums_sql(
+    relation: Relation, column: Measured, cells: Sequence[Cell], groups: Sequence[str], *, row_count: int
+) -> Query:
     """One row per part and cell: `row_count`, and over its groups the sums of x squared and of x n.
 
     Every row also has the sum of n squared over all groups, and their number. x is a group's rows in the cell, n its
@@ -67,17 +70,18 @@ def cell_sums_sql(relation: Relation, column: Measured, cells: Sequence[Cell], g
         value, cell = f"{identifier(column.name)} is null", "value"
     members = ", ".join(f"{identifier(group)} as group_{index}" for index, group in enumerate(groups))
     keys = ", ".join(f"group_{index}" for index in range(len(groups)))
+    part = part_sql(keys.split(", "), parts=PARTS, row_count=row_count)
     present = " and ".join(f"{identifier(group)} is not null" for group in groups)
     return Query.of(
         Step("rows", f"select {members}, {value} as value from {relation.sql} where {present}"),
         Step("rows_in_cells", f"select {keys}, {cell} as cell from rows"),
         Step("groups_in_cells", f"select {keys}, cell, count(*) as x from rows_in_cells group by {keys}, cell"),
-        Step("groups", f"select {keys}, sum(x) as n from groups_in_cells group by {keys}"),
+        Step("groups", f"select {keys}, sum(x) as n, {part} as part from groups_in_cells group by {keys}"),
         Step(
             "cell_sums",
             f"""
             select
-                hash({keys}) % {PARTS} as part,
+                part,
                 cell,
                 sum(x) as row_count,
                 sum(x * x) as squares,
@@ -122,16 +126,19 @@ def clustering(
     cells: Sequence[Cell],
     groups: Sequence[str],
     *,
+    row_count: int,
     with_lone_values: bool,
 ) -> Clustering:
     """How this column's rows come in groups; one scan of it and the group columns, and one more for lone values.
+
+    `row_count` is how many rows the relation has: of few, the parts are alike on every engine.
 
     The design effect is the mean, over the cells, of the variance of a cell's share that the groups show, in units of
     the one that independent rows would have. Source: Rao and Scott (1981), the first-order correction, and (1984) the
     second, by which few heavy directions count (`concentration`); their covariance is that of random groups (Wolter
     2007, chapter 2).
     """
-    rows = engine.rows(cell_sums_sql(relation, column, cells, groups))
+    rows = engine.rows(cell_sums_sql(relation, column, cells, groups, row_count=row_count))
     lone = engine.rows(lone_values_sql(relation, column, groups))[0] if with_lone_values else {}
     group_count = int(rows[0]["group_count"]) if rows else 0
     lone_rows, lone_squares = int(lone.get("lone_rows", 0)), int(lone.get("lone_squares", 0))

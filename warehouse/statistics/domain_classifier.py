@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from warehouse.errors import import_extra
 from warehouse.statistics.distance import NORMAL_QUANTILE
-from warehouse.statistics.row_samples import Feature, RowSample
+from warehouse.statistics.row_samples import Feature, RowSample, mixed
 
 EXTRA = "classifier"
 TREES = 50
@@ -155,19 +155,12 @@ def _halves(left: RowSample, right: RowSample) -> npt.NDArray[np.bool_]:
         repeats = np.arange(side.row_count) - np.searchsorted(side.hashes, side.hashes)
         # The first of equal rows has the same number on both sides, the others never have.
         found.append(np.where(repeats == 0, 0, repeats + offset).astype(np.uint64))
-    halves = (_mixed(hashes + np.concatenate(found) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(63)).astype(bool)
+    halves = (mixed(hashes + np.concatenate(found) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(63)).astype(bool)
     if grouped.any():
         distinct, places = np.unique(groups[grouped], return_inverse=True)
-        order = np.argsort(np.argsort(_mixed(distinct)))
+        order = np.argsort(np.argsort(mixed(distinct)))
         halves[grouped] = (order % 2 == 1)[places.ravel()]
     return np.asarray(halves)
-
-
-def _mixed(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Every bit depends on all bits: the finaliser of splitmix64 (Steele, Lea and Flood 2014)."""
-    mixed = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(mixed ^ (mixed >> np.uint64(31)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -285,9 +285,10 @@ def _with_groups(
         cells = distribution_cells(with_itself(column, place))
         measured = Measured(column.name, column.family)
         with_lone = column.kind is Kind.CATEGORY
-        known = (
-            clustering(engine, relation, measured, cells, groups, with_lone_values=with_lone) if cells else INDEPENDENT
-        )
+        rows = column.sides[place].row_count
+        known = INDEPENDENT
+        if cells:
+            known = clustering(engine, relation, measured, cells, groups, row_count=rows, with_lone_values=with_lone)
         found.append(known)
     total = sum(side.row_count for side in column.sides[:-1])
     weighted = sum(known.design_effect * side.row_count for known, side in zip(found, column.sides, strict=False))

@@ -13,6 +13,7 @@ from warehouse.sql import Query, Relation, Step, identifier
 from warehouse.statistics.bins import Bins
 from warehouse.statistics.categories import LABEL_LENGTH
 from warehouse.statistics.kinds import Kind, is_numeric
+from warehouse.statistics.lasting_hashes import part_sql
 from warehouse.statistics.pair import ColumnPair
 from warehouse.statistics.profile import COLUMNS_PER_SCAN, Measured, power_of_two
 from warehouse.statistics.relations import Outcomes
@@ -178,9 +179,10 @@ def outcomes_sql(relation: Relation, label: Label, cuts: Sequence[Cut], groups: 
     values = [f"{cut.value_sql} as value_{index}" for index, cut in enumerate(cuts)]
     measured = Measured(label.pair.name, label.pair.family)
     target = label.cut.value_sql if label.cut else f"{measured.finite_sql} / $scale"
-    members = ", ".join(identifier(group) for group in groups)
+    row_count = max(label.pair.left.row_count, label.pair.right.row_count)
+    within = part_sql([identifier(group) for group in groups], parts=PARTS, row_count=row_count)
     present = " and ".join(f"{identifier(group)} is not null" for group in groups)
-    part = f"case when {present} then hash({members}) % {PARTS} end" if groups else "null"
+    part = f"case when {present} then {within} end" if groups else "null"
     places = [f"{cut.place_sql(f'value_{index}', f'cut_{index}')} as bin_{index}" for index, cut in enumerate(cuts)]
     kind = label.cut.place_sql("target", "classes") if label.cut else "null"
     moments = "null as mean, null as variance" if label.cut else "avg(target) as mean, var_pop(target) as variance"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step, identifier
 from warehouse.statistics.kinds import Family, family_of
+from warehouse.statistics.lasting_hashes import digest_sql, digits_sql
 from warehouse.statistics.profile import Measured, row_count
 from warehouse.statistics.session_tables import SessionTables
 
@@ -24,6 +25,8 @@ class Taken:
     column: str
     sql: Callable[[str], str]
     """An expression of the column's value, worked out for sampled rows only."""
+    is_ordered: bool = False
+    """Whether some of the sample are taken in the order of `choice`, so that rows must have one where all are taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +77,13 @@ def sample_sql(
     groups: Sequence[str] = (),
     by_place: bool = False,
 ) -> Query:
-    """One row per row kept: `choice` (the hash that chose it), `row`, `cluster`, and the columns."""
-    choice = "hash(row_number() over ())" if by_place else f"hash({', '.join(_telling(engine, relation))})"
+    """One row per row kept: `choice` (the hash that chose it, or its place), `row`, `cluster`, and the columns."""
+    if by_place:
+        choice = "hash(row_number() over ())"
+    elif keep_one_in > 1:
+        choice = f"hash({', '.join(identifier(column.name) for column in _telling(engine, relation))})"
+    else:
+        choice = _place_sql(engine, relation, columns)
     raw: dict[str, str] = {}
     for taken in columns.values():
         raw.setdefault(taken.column, f"value_{len(raw)}")
@@ -96,10 +104,26 @@ def sample_sql(
     )
 
 
-def _telling(engine: Engine, relation: Relation) -> list[str]:
-    """The columns that tell rows apart best for the cost of hashing them, quoted."""
+def _place_sql(engine: Engine, relation: Relation, columns: Mapping[str, Taken]) -> str:
+    """A place among rows that are all taken, alike on every engine; only for columns that need an order."""
+    if not any(taken.is_ordered for taken in columns.values()):
+        return "0"
+    texts = []
+    for column in _telling(engine, relation):
+        text = f"cast({column.value_sql} as varchar)"
+        if column.family is Family.REAL:
+            text = f"hex(({column.finite_sql} + 0.0)::double::bit::bigint)"
+        elif column.family in (Family.TIMESTAMP, Family.CLOCK, Family.DECIMAL):
+            text = f"hex(({column.number_sql} + 0.0)::double::bit::bigint)"
+        if column.family is not Family.OTHER:
+            texts.append(text)
+    return digits_sql(digest_sql(texts), start=1, count=13)
+
+
+def _telling(engine: Engine, relation: Relation) -> list[Measured]:
+    """The columns that tell rows apart best for the cost of hashing them."""
     order = [Family.REAL, Family.TIMESTAMP, Family.DECIMAL, Family.INTEGER, Family.STRING]
     rank = {family: place for place, family in enumerate(order)}
     measured = [Measured(column.name, family_of(column.type)) for column in engine.columns(relation)]
     measured.sort(key=lambda column: rank.get(column.family, len(order)))
-    return [identifier(column.name) for column in measured[:MOST_HASHED]]
+    return measured[:MOST_HASHED]

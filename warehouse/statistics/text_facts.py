@@ -175,8 +175,8 @@ def unseen_words_sql(left_words: str, right_words: str) -> Query:
         Step(
             "examples",
             f"""
-            select word from right_words where is_unseen
-            group by word order by sum(item_count) desc, word limit {NAMED_WORDS}
+            select word, row_number() over (order by sum(item_count) desc, word) as place
+            from right_words where is_unseen group by word order by place limit {NAMED_WORDS}
             """,
         ),
         Step(
@@ -185,7 +185,7 @@ def unseen_words_sql(left_words: str, right_words: str) -> Query:
             select
                 {sums},
                 (select cast(sum(squares) as double) from vocabulary where cluster_count = 2) as pair_squares,
-                (select list(word) from examples) as examples
+                (select list(word order by place) from examples) as examples
             """,
         ),
     )

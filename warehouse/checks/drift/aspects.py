@@ -182,7 +182,7 @@ def _taken(pair: ColumnPair, index: int) -> dict[str, Taken]:
     if pair.kind is Kind.TEXT:
         return {f"text_{index}": Taken(name, beginning_sql), f"words_{index}": Taken(name, word_count_sql)}
     if pair.kind is Kind.EMBEDDING:
-        return {f"vector_{index}": Taken(name, vector_sql), f"norm_{index}": Taken(name, norm_sql)}
+        return {f"vector_{index}": Taken(name, vector_sql, is_ordered=True), f"norm_{index}": Taken(name, norm_sql)}
     if pair.kind is Kind.LIST:
         return {f"elements_{index}": Taken(name, first_elements_sql)}
     if pair.kind is Kind.MAP:

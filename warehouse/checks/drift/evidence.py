@@ -23,8 +23,16 @@ def gather_evidence(
         return Evidence(pair=pair, cells=cells, left=INDEPENDENT, right=INDEPENDENT)
     column = Measured(pair.name, pair.family)
     clusterings = [
-        clustering(engine, relation, column, cells, groups, with_lone_values=pair.kind is Kind.CATEGORY)
-        for relation in (left, right)
+        clustering(
+            engine,
+            relation,
+            column,
+            cells,
+            groups,
+            row_count=side.row_count,
+            with_lone_values=pair.kind is Kind.CATEGORY,
+        )
+        for relation, side in ((left, pair.left), (right, pair.right))
     ]
     weights = [side.design_effect for side in clusterings]
     return Evidence(

@@ -66,7 +66,9 @@ def compare_pair_with_profile(
             return Evidence(pair=pair, cells=cells, left=INDEPENDENT, right=INDEPENDENT)
         before = clustering_of(stored[pair.name], place)
         column, with_lone = Measured(pair.name, pair.family), pair.kind is Kind.CATEGORY
-        after = clustering(engine, right, column, cells, groups, with_lone_values=with_lone)
+        after = clustering(
+            engine, right, column, cells, groups, row_count=pair.right.row_count, with_lone_values=with_lone
+        )
         cells = distribution_cells(pair, left_weight=before.design_effect, right_weight=after.design_effect)
         return Evidence(pair=pair, cells=cells, left=before, right=after)
 
