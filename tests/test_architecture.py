@@ -28,6 +28,7 @@ ARROWS: dict[str, set[str]] = {
     "engine": {"errors", "sql", "project", "storage"},
     "records": {"errors", "project", "published", "storage", "scrubbing"},
     "dbt_manifest": {"errors", "project", "storage"},
+    "build_tables": {"errors", "sql", "project", "published", "storage", "engine", "dbt_manifest"},
     "dbt_results": {"errors", "scrubbing"},
     "dbt_runner": {"errors", "sql", "project", "storage", "dbt_results", "build_inputs", "scrubbing"},
     "object_store": {"errors", "project", "storage"},
@@ -41,7 +42,7 @@ ARROWS: dict[str, set[str]] = {
     "statistics": {"errors", "sql", "engine"},
     "datasets": {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
-        *("statistics", "object_store"),
+        *("statistics", "object_store", "build_tables"),
     },
     "exports": {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
@@ -63,7 +64,7 @@ ARROWS: dict[str, set[str]] = {
     "site": {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
         *("statistics", "datasets", "checks", "reports", "sources", "validation", "catalog_facts", "stages"),
-        "dbt_runner",
+        *("dbt_runner", "build_tables"),
     },
     "stages": {"findings", "records"},
     "runs": {"errors", "project", "published", "storage", "records", "lineage"},
@@ -76,7 +77,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "lineage": {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "stages", "logs"),
-        *("dbt_manifest", "scrubbing", "sources"),
+        *("dbt_manifest", "scrubbing", "sources", "build_tables"),
     },
     "nightly": {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
@@ -90,7 +91,7 @@ ARROWS: dict[str, set[str]] = {
     "builds": {
         *("errors", "findings", "sql", "project", "published", "storage", "records", "queues", "logs", "lineage"),
         *("dbt_manifest", "dbt_results", "dbt_runner", "dbt_tests", "build_inputs", "sources", "retention"),
-        *("validation", "engine", "runs"),
+        *("validation", "engine", "runs", "build_tables"),
     },
 }
 OWNERS = {

@@ -92,6 +92,10 @@ class SparkPlace:
     schemas: Mapping[str, str]
     """Schemas on the cluster by what they are called in every build: `main` is `b20261128t101500z_main`."""
 
+    def name_of(self, schema: str) -> str:
+        """What a schema of the cluster is called in every build; dbt's files have its name on the cluster."""
+        return next((name for name, there in self.schemas.items() if there == schema), schema)
+
 
 def spark_prefix(build_id: str) -> str:
     """What the names of all schemas of this build begin with, before an underscore."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from uuid import uuid4
 
 import typer
 
@@ -19,8 +17,6 @@ from .. import console
 if TYPE_CHECKING:
     from warehouse.checks.drift.report import DriftReport
     from warehouse.checks.drift.rows import Question
-    from warehouse.datasets.named_rows import NamedRows
-    from warehouse.engine.local import LocalEngine
 
 SHOWN_COLUMNS = 10
 PERIODS = ("day", "week", "month")
@@ -136,11 +132,12 @@ def profile(
     """
     from warehouse.datasets.named_rows import rows_of_version
     from warehouse.datasets.profiles import make_profile, profile_document, profile_path, write_profile
+    from warehouse.datasets.row_engines import open_rows
     from warehouse.datasets.versions import find_version_or_folder
 
     project = Project.find(context.obj)
     version = find_version_or_folder(project, reference)
-    with _engine(project, rows_of_version(version)) as engine:
+    with open_rows(project, rows_of_version(version)) as engine:
         found = make_profile(engine, version)
     write_profile(version, found)
     path = profile_path(version)
@@ -159,6 +156,7 @@ def _own_report(
     """The report on a version's own splits, and where it belongs."""
     from warehouse.checks.drift.splits import report_of_version, report_stem
     from warehouse.datasets.named_rows import check_presence, find_rows
+    from warehouse.datasets.row_engines import open_rows
 
     found = find_rows(project, reference)
     check_presence(found)
@@ -176,7 +174,7 @@ def _own_report(
             f"--label, --time and --group are for tables and files; {version.name} declares its own\n"
             "  see: warehouse show " + version.reference
         )
-    with _engine(project, found) as engine:
+    with open_rows(project, found) as engine:
         report = report_of_version(engine, version, left=left, right=right, beyond=question.beyond)
     named = None
     if left is not None or right is not None:
@@ -188,34 +186,14 @@ def _report_of_two(project: Project, left: str, right: str, question: Question) 
     from warehouse.checks.drift.rows import report_of_rows, slug
     from warehouse.checks.drift.splits import report_stem
     from warehouse.datasets.named_rows import find_pair
+    from warehouse.datasets.row_engines import open_rows
 
     first, second = find_pair(project, left, right)
-    with _engine(project, first, second) as engine:
+    with open_rows(project, first, second) as engine:
         report = report_of_rows(engine, first, second, question)
     if first.version and second.version and first.version.path == second.version.path and first.split and second.split:
         return report, first.version.reports_path / report_stem((first.split, second.split))
     return report, project.reports_path / "drift" / slug(first.name, second.name)
-
-
-@contextmanager
-def _engine(project: Project, *rows: NamedRows) -> Iterator[LocalEngine]:
-    """An engine that only reads these rows, open on the build that has them if some are a table."""
-    from warehouse.datasets.named_rows import confine_to_rows
-    from warehouse.engine.local import LocalEngine
-    from warehouse.storage import connect
-
-    settings = project.settings
-    build = next((one.build for one in rows if one.build is not None), None)
-    # Two processes that share a folder for what does not fit into memory overwrite each other's files.
-    spill = project.temporary_path / f"drift-{uuid4().hex}"
-    with connect(
-        build.database_path if build else None,
-        memory_limit=settings.memory_limit,
-        threads=settings.threads,
-        temporary_path=spill,
-    ) as connection:
-        confine_to_rows(connection, *rows)
-        yield LocalEngine(connection)
 
 
 def _html(report: DriftReport) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from warehouse import runs
-from warehouse.dbt_manifest import read_dbt_manifest
+from warehouse.build_tables import read_build_manifest
 from warehouse.errors import WarehouseError
 from warehouse.findings import is_critical
 from warehouse.lineage.checks import checked_tables
@@ -60,4 +60,4 @@ def _without_rows(validation: dict[str, Any]) -> dict[str, Any]:
 def _tell(run: CommandRun, files: BuildFiles) -> None:
     with run.telling() as is_told, suppress(WarehouseError):  # a build without dbt's manifest has tables of nobody
         if is_told:
-            run.inputs += checked_tables(run.project, run.details, read_dbt_manifest(files.dbt_manifest_path))
+            run.inputs += checked_tables(run.project, run.details, read_build_manifest(files))

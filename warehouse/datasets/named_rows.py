@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warehouse import storage
+from warehouse.build_tables import read_build_manifest
 from warehouse.datasets.formats import read_relation
 from warehouse.datasets.versions import MANIFEST_NAME, Version, dataset_names, find_version_or_folder
-from warehouse.dbt_manifest import DbtManifest, Model, read_dbt_manifest
+from warehouse.dbt_manifest import DbtManifest, Model
 from warehouse.errors import ProjectError, VersionError, suggestion
 from warehouse.project import Project
 from warehouse.published import BuildFiles, find_build, published_id
@@ -27,7 +28,7 @@ _STORED = ("table", "incremental", "seed", "snapshot", "view")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedRows:
-    """What a name means. To read a build's table, its database must be the one that is open."""
+    """What a name means. To read a build's table, it must be the one that is open; see `row_engines.py`."""
 
     name: str
     """As messages and reports say it."""
@@ -208,7 +209,7 @@ def _table_of_today(project: Project, dataset: str, beside: Version | None) -> N
 
 def _published(project: Project) -> tuple[BuildFiles, DbtManifest]:
     files = find_build(project)
-    return files, read_dbt_manifest(files.dbt_manifest_path)
+    return files, read_build_manifest(files)
 
 
 def _rows_of_model(files: BuildFiles, model: Model, *, name: str) -> NamedRows:
@@ -221,11 +222,12 @@ def _table(project: Project, text: str) -> NamedRows:
     if published_id(project) is not None:
         files, manifest = _published(project)
         models = {name: model for name, model in manifest.models.items() if model.materialized in _STORED}
-        found = [model for model in models.values() if text in (model.name, f"{model.schema}.{model.alias}")]
+        called = {name: f"{model.schema}.{model.alias}" for name, model in models.items()}
+        found = [name for name, model in models.items() if text in (model.name, called[name])]
         if len(found) == 1:
-            return _rows_of_model(files, found[0], name=f"{found[0].schema}.{found[0].alias}")
+            return _rows_of_model(files, models[found[0]], name=called[found[0]])
         if found:
-            names = ", ".join(sorted(f"{model.schema}.{model.alias}" for model in found))
+            names = ", ".join(sorted(called[name] for name in found))
             raise ProjectError(f"{text!r} is the name of {len(found)} tables: {names}\n  name one with its schema")
     known = [*dataset_names(project), *sorted({model.name for model in models.values()})]
     hint = suggestion(text, known)

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from warehouse import sql, storage
-from warehouse.dbt_manifest import ColumnDoc, DbtManifest, Model, Source, read_dbt_manifest
+from warehouse.build_tables import engine_of_spark_build, read_build_manifest, types_on_spark
+from warehouse.dbt_manifest import ColumnDoc, DbtManifest, Model, Source
 from warehouse.engine.local import LocalEngine
 from warehouse.errors import WarehouseError
 from warehouse.lineage import facets
@@ -42,7 +43,8 @@ def end_build(run: Run, record: Record, files: BuildFiles) -> None:
 def tables_of_build(project: Project, files: BuildFiles) -> list[DatasetUse]:
     """Every table of a build with its columns; none when it has no manifest that can be read."""
     with harmless(), suppress(WarehouseError):
-        manifest, columns = read_dbt_manifest(files.dbt_manifest_path), _columns(files)
+        manifest = read_build_manifest(files)
+        columns = _columns(project, files, manifest)
         models = [model for model in manifest.models.values() if (model.schema, model.alias) in columns]
         return [_table(project, model, columns) for model in models]
     return []
@@ -50,8 +52,8 @@ def tables_of_build(project: Project, files: BuildFiles) -> list[DatasetUse]:
 
 def _end_with_parts(run: Run, record: Record, files: BuildFiles) -> None:
     project = run.project
-    manifest = read_dbt_manifest(files.dbt_manifest_path)
-    columns = _columns(files) if record.status is Status.PASSED and not files.is_on_spark else {}
+    manifest = read_build_manifest(files)
+    columns = _columns(project, files, manifest) if record.status is Status.PASSED else {}
     nodes = [node for node in record.details.get("nodes", ()) if node["resource_type"] in _RELATIONS]
     models = [(manifest.models[node["unique_id"]], node) for node in nodes if node["unique_id"] in manifest.models]
     steps = [
@@ -148,7 +150,11 @@ def _output(project: Project, model: Model, node: Mapping[str, Any], columns: Co
     return DatasetUse(name=table.name, facets=table.facets, use_facets=facets.of_writing(rows=node["rows"]))
 
 
-def _columns(files: BuildFiles) -> Columns:
+def _columns(project: Project, files: BuildFiles, manifest: DbtManifest) -> Columns:
+    if files.is_on_spark:
+        with engine_of_spark_build(project, files) as engine:
+            types = types_on_spark(engine, manifest.models.values())
+        return {table: list(columns.items()) for table, columns in types.items()}
     with storage.connect(files.database_path) as connection:
         found: dict[tuple[str, str], list[tuple[str, str]]] = {}
         for row in LocalEngine(connection).rows(columns_sql()):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from warehouse.engine.spark_session import shown_remote
 from warehouse.project import Project
 
 _ESCAPED = re.compile(r"\[(.)\]")
@@ -25,7 +26,10 @@ class DatasetName:
 
 
 def table_name(project: Project, *, schema: str, table: str) -> DatasetName:
-    """A table of the published warehouse, whichever build that is."""
+    """A table of the published warehouse, whichever build that is; on Spark below the cluster's address."""
+    settings = project.settings
+    if settings.engine == "spark" and settings.spark_remote:
+        return DatasetName(shown_remote(settings.spark_remote), f"warehouse.{schema}.{table}")
     database = project.current_path / "warehouse.duckdb"
     return DatasetName(f"duckdb://{database}", f"warehouse.{schema}.{table}")
 

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version as installed_version
 from typing import Any
-from uuid import uuid4
 
 from warehouse import storage
 from warehouse.checks.drift.periods import fitting_period
 from warehouse.checks.drift.report import DriftReport
 from warehouse.checks.drift.rows import Question, report_of_rows, slug
 from warehouse.datasets.declarations import Declaration, read_declarations
-from warehouse.datasets.named_rows import TODAY, NamedRows, confine_to_rows, find_pair, rows_of_version
+from warehouse.datasets.named_rows import TODAY, NamedRows, find_pair, rows_of_version
 from warehouse.datasets.profiles import profile_path
+from warehouse.datasets.row_engines import open_rows
 from warehouse.datasets.spec import DatasetSpec
 from warehouse.datasets.tags import list_tags
 from warehouse.datasets.versions import dataset_names, version_numbers
 from warehouse.dbt_manifest import read_dbt_manifest
-from warehouse.engine.local import LocalEngine
 from warehouse.errors import WarehouseError
 from warehouse.findings import Finding, Severity, is_critical
 from warehouse.nightly.history import nightly_records
@@ -164,7 +162,7 @@ def _report(project: Project, entry: InUse) -> tuple[DriftReport, bool]:
     version = left.version
     assert version is not None
     spec, has_profile = version.manifest.spec, profile_path(version).is_file()
-    with _engine(project, left, right) as engine:
+    with open_rows(project, left, right) as engine:
         every = None
         # A series needs the version's rows; without a time, a profile says as much and reads nothing.
         if spec.time is not None and not left.is_gone:
@@ -181,22 +179,6 @@ def _with_rules_of_today(rows: NamedRows, spec: DatasetSpec | None) -> NamedRows
     manifest = version.manifest
     judged = replace(manifest, spec=replace(manifest.spec, gates=spec.gates, drift=spec.drift))
     return rows_of_version(replace(version, manifest=judged))
-
-
-@contextmanager
-def _engine(project: Project, version: NamedRows, rows: NamedRows) -> Iterator[LocalEngine]:
-    settings = project.settings
-    assert rows.build is not None
-    connection = storage.connect(
-        rows.build.database_path,
-        memory_limit=settings.memory_limit,
-        threads=settings.threads,
-        # Two processes that share a folder for what does not fit into memory overwrite each other's files.
-        temporary_path=project.temporary_path / f"drift-{uuid4().hex}",
-    )
-    with connection:
-        confine_to_rows(connection, version, rows)
-        yield LocalEngine(connection)
 
 
 def _key(project: Project, build_id: str, in_use: tuple[InUse, ...]) -> str:

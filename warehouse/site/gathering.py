@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from warehouse.build_tables import read_build_manifest
 from warehouse.catalog_facts import CatalogFacts, DatasetFacts, Link, Node, Published, State, TableFacts, Thing
 from warehouse.datasets.declarations import Declaration, read_declarations
 from warehouse.datasets.versions import dataset_names
-from warehouse.dbt_manifest import DbtManifest, read_dbt_manifest
+from warehouse.dbt_manifest import DbtManifest
 from warehouse.errors import WarehouseError
 from warehouse.project import Project
 from warehouse.published import find_build, published_id
@@ -109,7 +110,7 @@ def _published(
     if build_id is None:
         return _NO_MANIFEST, nothing, ""
     try:
-        manifest = read_dbt_manifest(find_build(project, build_id).dbt_manifest_path)
+        manifest = read_build_manifest(find_build(project, build_id))
     except WarehouseError as error:
         return _NO_MANIFEST, nothing, str(error)
     try:

@@ -57,13 +57,18 @@ def forget_other_profiles(project: Project, *, keep: Collection[str]) -> None:
             path.unlink(missing_ok=True)
 
 
-def fingerprint_sql(relation: Relation, columns: Sequence[str]) -> Query:
-    """One row: `row_count`, and `fingerprint` of all values: equal for equal rows, in whatever order they are."""
-    names = ", ".join(map(identifier, columns))
+def fingerprint_sql(relation: Relation, columns: Sequence[str], *, hash_bits: int = 64) -> Query:
+    """One row: `row_count`, and `fingerprint` of all values: equal for equal rows, in whatever order they are.
+
+    Hashes of fewer than 64 bits are signed numbers of the engine, whose sum would not fit.
+    """
+    row_hash = f"hash({', '.join(map(identifier, columns))})"
+    if hash_bits < 64:
+        row_hash = f"cast({row_hash} as hugeint)"
     return Query.of(
         Step(
             "fingerprint",
-            f"select count(*) as row_count, cast(sum(hash({names})) as varchar) as fingerprint from {relation.sql}",
+            f"select count(*) as row_count, cast(sum({row_hash}) as varchar) as fingerprint from {relation.sql}",
         )
     )
 
@@ -99,7 +104,7 @@ def table_profile(
     if known is not None and known[0].get("build_id") == build_id:
         return known[1]
     try:
-        row = engine.rows(fingerprint_sql(relation, list(types)))[0]
+        row = engine.rows(fingerprint_sql(relation, list(types), hash_bits=engine.hash_bits))[0]
     except QueryError as error:
         return TableProfile(row_count=None, columns={}, note=f"it could not be read: {str(error).splitlines()[0]}")
     rows, fingerprint = int(row["row_count"]), row["fingerprint"]

@@ -1,4 +1,4 @@
-"""What the published file holds: every table's columns, and profiles of those that are kept as rows."""
+"""What the published build holds: every table's columns, and profiles of those that are kept as rows."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from warehouse.build_tables import engine_of_spark_build, types_on_spark
 from warehouse.dbt_manifest import DbtManifest, Model
 from warehouse.engine.base import Engine
 from warehouse.engine.local import LocalEngine
 from warehouse.project import Project
-from warehouse.published import open_build
+from warehouse.published import CATALOG, BuildFiles, find_build, open_build
 from warehouse.site.file_names import file_stem
 from warehouse.site.profiling import NOTHING, TableProfile, forget_other_profiles, profiles_folder, table_profile
 from warehouse.site.table_facts import withheld_columns
@@ -77,15 +78,14 @@ def published_tables(
         ProjectError: there is no such build.
         StorageError: its file cannot be opened, or the disk is full.
     """
-    files, connection = open_build(project, build_id)
     folder = profiles_folder(project)
+    files = find_build(project, build_id)
+    if files.is_on_spark:
+        return _on_spark(project, manifest, files, profiles=profiles, on_progress=on_progress)
+    files, connection = open_build(project, build_id)
     with connection:
         types = column_types(LocalEngine(connection))
-        models = [
-            model
-            for model in manifest.models.values()
-            if model.materialized not in VIRTUAL and (model.schema, model.alias) in types
-        ]
+        models = _profiled(manifest, types)
         if not profiles:
             return PublishedTables(types=types, profiles={model.unique_id: NOTHING for model in models})
         done = 0
@@ -108,5 +108,38 @@ def published_tables(
         # Small tables leave most of a core waiting between their statements.
         with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
             made = dict(zip((model.unique_id for model in models), pool.map(make, models), strict=True))
+    forget_other_profiles(project, keep={profile_name(model) for model in models})
+    return PublishedTables(types=types, profiles=made)
+
+
+def _profiled(manifest: DbtManifest, types: Mapping[tuple[str, str], object]) -> list[Model]:
+    return [
+        model
+        for model in manifest.models.values()
+        if model.materialized not in VIRTUAL and (model.schema, model.alias) in types
+    ]
+
+
+def _on_spark(
+    project: Project, manifest: DbtManifest, files: BuildFiles, *, profiles: bool, on_progress: Callable[[str], None]
+) -> PublishedTables:
+    """One table after the other: the cluster is busy with each."""
+    folder = profiles_folder(project)
+    with engine_of_spark_build(project, files) as engine:
+        types = types_on_spark(engine, manifest.models.values())
+        models = _profiled(manifest, types)
+        if not profiles:
+            return PublishedTables(types=types, profiles={model.unique_id: NOTHING for model in models})
+        made = {}
+        for done, model in enumerate(models, start=1):
+            made[model.unique_id] = table_profile(
+                engine,
+                Relation.table(CATALOG, model.schema, model.alias),
+                types[model.schema, model.alias],
+                build_id=files.id,
+                withheld=withheld_columns(model),
+                path=folder / profile_name(model),
+            )
+            on_progress(f"profiles: {done:,} of {len(models):,} tables")
     forget_other_profiles(project, keep={profile_name(model) for model in models})
     return PublishedTables(types=types, profiles=made)
