@@ -86,8 +86,8 @@ STATEMENTS: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
         [("a",), (None,)],
     ),
     "lists side by side": (
-        "select k, unnest(c[1:]) as a, unnest(c[2:]) as b from (select 7 as k, [1, 2, 3] as c union all select 8, []"
-        " union all select 9, [5]) as r",
+        "select * from (select k, unnest(c[1:]) as a, unnest(c[2:]) as b from (select 7 as k, [1, 2, 3] as c union all "
+        "select 8, [] union all select 9, [5]) as r) as u order by k, a",
         [(7, 1, 2), (7, 2, 3), (7, 3, None), (9, 5, None)],
     ),
     "map_entries": (
