@@ -15,7 +15,7 @@ from warehouse.errors import BuildError, ProjectError
 from warehouse.findings import Finding, Severity
 from warehouse.nightly.doubts import doubts_about
 from warehouse.project import Project
-from warehouse.published import find_build, published_id
+from warehouse.published import BuildFiles, find_build, published_id
 from warehouse.records import Record, Status
 from warehouse.sources.states import SourceState, read_sources
 from warehouse.stages import findings_of
@@ -109,7 +109,8 @@ def _newest_passed(project: Project) -> Record | None:
     for run_id in reversed(records.run_ids(project)):
         record = records.read_record(project, run_id)
         if record is not None and record.command == "build" and record.status is Status.PASSED:
-            return record if (project.builds_path / run_id / "warehouse.duckdb").is_file() else None
+            files = BuildFiles(id=run_id, path=project.builds_path / run_id)
+            return record if files.content_path.is_file() else None
     return None
 
 
@@ -137,6 +138,10 @@ def _reasons(project: Project, record: Record, now: datetime) -> Iterator[str]:
     yield from _input_changes(record, read_inputs(project))
     if any(finding.get("check") == "source" for finding in record.details.get("findings", ())):
         yield f"build {record.id} has findings about its sources"
+    files = BuildFiles(id=record.id, path=project.builds_path / record.id)
+    if files.is_on_spark is not (project.settings.engine == "spark"):
+        where = "lies on Spark" if files.is_on_spark else "is in DuckDB"
+        yield f"build {record.id} {where}, and the engine of the settings is another"
     try:
         path = find_build(project, record.id).dbt_manifest_path
         manifest, code = read_dbt_manifest(path), read_code(path)
