@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
+from math import nan
 from typing import Any
 
 from spark_vectors import NONE, NUMBERS
@@ -34,6 +36,35 @@ EXPRESSIONS: dict[str, list[tuple[str, Any]]] = {
         ("nfc_normalize(null::varchar)", None),
     ],
     "regexp_matches": [("regexp_matches('a1', '[0-9]')", True), ("regexp_matches('a٣', '[0-9]')", False)],
+    "isfinite": [
+        ("isfinite('nan'::double)", False),
+        ("isfinite(1.5::double)", True),
+        ("isfinite((date '2013-01-01')::timestamp)", True),
+        ("isfinite(null::timestamp)", None),
+    ],
+    "enum_code": [
+        ("enum_code(try_cast('b' as enum('a', 'b', 'it''s')))", 1),
+        ("enum_code(try_cast('it''s' as enum('a', 'b', 'it''s')))", 2),
+        ("enum_code(try_cast('c' as enum('a', 'b')))", None),
+        ("enum_code(try_cast(null::varchar as enum('a', 'b')))", None),
+    ],
+    "log2": [("log2(8)", 3.0), ("log2(0.5::double)", -1.0)],
+    "round": [
+        ("round(2.5::double, 0)", 3.0),
+        ("round(-0.0000125::double, 6)", -0.000013),
+        ("round(1 / 3, 12)", 0.333333333333),
+        ("round('nan'::double, 2)", nan),
+        ("round(null::double, 2)", None),
+    ],
+    "list_contains": [("list_contains(['a', 'b'], 'b')", True), ("list_contains(['a'], 'b')", False)],
+    "an element by a sum": [("([1.5, 2.5])[1::int + 1]", Decimal("2.5")), ("([1.5])[1::int + 1]", None)],
+    "try_cast to numbers": [
+        ("try_cast('12' as bigint)", 12),
+        ("try_cast('x' as bigint)", None),
+        ("try_cast('true' as boolean)", True),
+        ("try_cast('x' as boolean)", None),
+    ],
+    "chr of 0": [("contains('a' || chr(0), chr(0))", True)],
     "mod by what is not zero": [("7 % 4::ubigint", 3), ("7 % (case 1 when 0 then 2 else 3 end)::ubigint", 1)],
 }
 
@@ -57,6 +88,16 @@ AGGREGATES: dict[str, list[tuple[str, str, Any]]] = {
     "any_value": [("any_value(x) > 0", NUMBERS, True), ("any_value(y)", NONE, None)],
     "bit_or": [("bit_or((1 << x)::utinyint)", NUMBERS, 10)],
     "bool_or": [("bool_or(x > 2)", NUMBERS, True), ("bool_or(x > 3)", NUMBERS, False), ("bool_or(y > 3)", NONE, None)],
+    "bool_and": [
+        ("bool_and(x > 0)", NUMBERS, True),
+        ("bool_and(x > 1)", NUMBERS, False),
+        ("bool_and(y > 3)", NONE, None),
+    ],
+    "list_sort": [
+        ("list_sort(list(distinct x) filter (x is not null))", NUMBERS, [1, 3]),
+        ("list_sort(list(distinct t))", _THREES, ["b", "é"]),
+    ],
+    "approx_quantile": [("approx_quantile(x::double, [0.1, 0.9])", _THREES, [3.0, 3.0])],
     "arg_min": [("arg_min(t, -x)", f"(select * from {NUMBERS} as n where t <> 'é')", "b")],
     "fsum": [("fsum(x)", NUMBERS, 7.0), ("fsum(y)", NONE, None)],
 }
@@ -104,6 +145,10 @@ STATEMENTS: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
         f"select t, first_value(t) over (partition by x order by t desc) as f from {NUMBERS} as n order by t",
         [("a", "a"), ("b", "é"), ("é", "é"), (None, None)],
     ),
+    "sums so far": (
+        f"select sum(x) over (order by t rows unbounded preceding) as s from {NUMBERS} as n order by t",
+        [(1,), (4,), (7,), (7,)],
+    ),
     "sums in windows": (
         f"select sum(x) over (order by t) as s, sum(x) over (partition by x) as p from {NUMBERS} as n order by t",
         [(1, 1), (4, 6), (7, 6), (7, None)],
@@ -116,6 +161,7 @@ REFUSED: dict[str, str] = {
     "select min(x, n) as m from t": "but a literal",
     "select min(x, 3) filter (x > 1) as m from t": "a filter",
     "select quantile_disc(x, 0.5) as q from t": "at a list of shares",
+    "select sum(x) over (order by y rows 2 preceding) as s from t": "a frame",
     "select avg(x) over (partition by y) as s from t": "window",
     "select lag(x) over (partition by y) as s from t": "a window without order",
     "select histogram(x, [1.0]::double[]) as h from t group by y + 1": "histograms per anything but columns",
@@ -123,4 +169,6 @@ REFUSED: dict[str, str] = {
     "select unnest(a[y:]) as a, unnest(b) as b from t": "from a positive literal",
     "select unnest(a) as a, unnest(b) as b from t group by a": "group",
     "select w.a.b.c as m from t": "with a schema",
+    "select t.* replace (1 as x) from t": "replace",
+    "select t.* exclude (x) from t": "except",
 }

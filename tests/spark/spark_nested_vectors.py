@@ -119,5 +119,5 @@ REFUSED: dict[str, str] = {
     "select regexp_replace(x, 'a', 'b') as s from t": "with the option 'g'",
     "select regexp_replace(x, 'a', '$b', 'g') as s from t": "the replacement",
     "select date_diff('month', x, y) as s from t": "date_diff but in days",
-    "select try_cast(x as integer) as s from t": "try_cast but to a date",
+    "select try_cast(x as smallint) as i from t": "try_cast to such a type",
 }

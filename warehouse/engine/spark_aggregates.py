@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from warehouse.engine.spark_nested import NestedExpressions, UntranslatableError, shown
+from warehouse.engine.spark_values import spark_literal
 
 
 class AggregateExpressions(NestedExpressions):
@@ -37,10 +38,34 @@ class AggregateExpressions(NestedExpressions):
     def _write_percentiledisc(self, node: exp.PercentileDisc) -> str:
         """Numbers, doubles say, at these shares of the sorted ones; null without any."""
         self.check(node, "this", "expression")
-        if not isinstance(node.expression, exp.Array):
-            raise UntranslatableError(f"quantile_disc but at a list of shares, in {shown(node)}")
-        shares = ", ".join(f"cast({self.sql(share)} as double)" for share in node.expression.expressions)
-        return f"percentile_disc(array({shares})) within group (order by {self.sql(node.this)})"
+        return self._quantiles(node, node.expression)
+
+    def _write_approxquantile(self, node: exp.ApproxQuantile) -> str:
+        """Exact here: whoever asks for rough quantiles asks of bounded rows."""
+        self.check(node, "this", "quantile")
+        return self._quantiles(node, node.args["quantile"])
+
+    def _quantiles(self, node: exp.Expression, levels: exp.Expression) -> str:
+        shares = levels.expressions if isinstance(levels, exp.Array) else [levels]
+        if not isinstance(levels, exp.Array) or not all(isinstance(share, exp.Literal) for share in shares):
+            raise UntranslatableError(f"quantiles but at a list of shares, in {shown(node)}")
+        # NOTE: DuckDB multiplies such shares exactly; as a double, 0.07 of 100 rows is a little more than 7 of them.
+        least = [max(0.0, float(share.name) - 1e-12) if float(share.name) < 1 else 1.0 for share in shares]
+        listed = ", ".join(map(spark_literal, least))
+        return f"percentile_disc(array({listed})) within group (order by {self.sql(node.this)})"
+
+    def _write_arraysort(self, node: exp.ArraySort) -> str:
+        """Of `list(distinct x) filter (...)`: all values but null, in their order."""
+        self.check(node, "this", "nulls_first")
+        values = node.this
+        chosen = values.this if isinstance(values, exp.Filter) else values
+        if not isinstance(chosen, exp.ArrayAgg) or not isinstance(chosen.this, exp.Distinct):
+            raise UntranslatableError(f"list_sort but of different values of a column, in {shown(node)}")
+        (value,) = chosen.this.expressions
+        where = ""
+        if isinstance(values, exp.Filter):
+            where = f" filter (where {self.sql(values.expression.this)})"
+        return f"array_sort(collect_set({self.sql(value)}){where})"
 
     def _write_ignorenulls(self, node: exp.IgnoreNulls) -> str:
         """`any_value`: one that is not null, whichever."""
@@ -50,7 +75,7 @@ class AggregateExpressions(NestedExpressions):
         return f"any_value({self.sql(node.this.this)}) ignore nulls"
 
     def _write_window(self, node: exp.Window) -> str:
-        self.check(node, "this", "partition_by", "order", "over")
+        self.check(node, "this", "partition_by", "order", "over", "spec")
         parts = []
         if node.args.get("partition_by"):
             parts.append(f"partition by {', '.join(map(self.sql, node.args['partition_by']))}")
@@ -63,6 +88,11 @@ class AggregateExpressions(NestedExpressions):
         if not parts and isinstance(node.this, exp.RowNumber):
             # NOTE: Spark would bring all rows to one place to number them one by one; these numbers have gaps.
             return "monotonically_increasing_id()"
+        if node.args.get("spec"):
+            spec = {key: str(value).upper() for key, value in node.args["spec"].args.items() if value}
+            if spec not in _SO_FAR:
+                raise UntranslatableError(f"a frame but rows unbounded preceding, in {shown(node)}")
+            parts.append("rows between unbounded preceding and current row")
         written = f"{self.sql(node.this)} over ({' '.join(parts)})"
         # Spark's own numbers of rows are of 32 bits.
         return f"cast({written} as bigint)" if isinstance(node.this, exp.RowNumber | exp.DenseRank) else written
@@ -79,4 +109,5 @@ class AggregateExpressions(NestedExpressions):
         return f"order by {', '.join(terms)}"
 
 
+_SO_FAR = [{"kind": "ROWS", "start": "UNBOUNDED", "start_side": "PRECEDING"}]
 _IN_WINDOWS = (exp.RowNumber, exp.Lag, exp.DenseRank, exp.Rank, exp.FirstValue, exp.Sum, exp.Count, exp.Min, exp.Max)

@@ -37,6 +37,7 @@ _COUNTS = (exp.Count, exp.Length, exp.ArraySize, exp.DateDiff, exp.Year, exp.Mon
 _BITS = (exp.BitwiseRightShift, exp.BitwiseLeftShift, exp.BitwiseAnd, exp.BitwiseXor)
 _WHOLE = (exp.Column, exp.Unicode, exp.Floor, exp.Ceil, *_COUNTS, *_BITS, exp.Null)
 """What may be cast to an integer type: Spark cuts off where DuckDB rounds. Columns must be of whole numbers."""
+_WHOLE_CALLS = ("epoch_us", "hash", "cardinality", "list_count", "list_position", "enum_code")
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Is, exp.In, exp.Contains)
 _TRUTHS = (exp.Boolean, *_COMPARISONS, exp.Not, exp.And, exp.Or)
 
@@ -108,6 +109,8 @@ class Expressions(AggregateExpressions):
         parts = [node.args[key] for key in ("db", "table", "this") if node.args.get(key)]
         if node.args.get("catalog"):
             raise UntranslatableError(f"the column {shown(node)} with a schema")
+        for star in (part for part in parts if isinstance(part, exp.Star)):
+            self.check(star)
         return ".".join("*" if isinstance(part, exp.Star) else spark_identifier(part.name) for part in parts)
 
     def _write_literal(self, node: exp.Literal) -> str:
@@ -251,7 +254,7 @@ class Expressions(AggregateExpressions):
     def _write_chr(self, node: exp.Chr) -> str:
         (code,) = node.expressions
         # NOTE: beyond 255, Spark begins anew.
-        if not isinstance(code, exp.Literal) or not 0 < int(code.name) < 128:
+        if not isinstance(code, exp.Literal) or not 0 <= int(code.name) < 128:
             raise UntranslatableError(f"chr of what is no literal of ASCII, in {shown(node)}")
         return f"chr({code.name})"
 
@@ -293,7 +296,7 @@ class Expressions(AggregateExpressions):
                 # The difference of two dates is a number of days.
                 return self.type_name(node.args["to"]) in INTEGERS | {"DATE"}
             case exp.Anonymous():
-                return node.name.lower() in ("epoch_us", "hash", "cardinality", "list_count")
+                return node.name.lower() in _WHOLE_CALLS
         return isinstance(node, _WHOLE + _TRUTHS)
 
     def _hexadecimal(self, digits: Sequence[exp.Expression], node: exp.Expression) -> str:

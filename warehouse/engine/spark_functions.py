@@ -21,8 +21,6 @@ FUNCTIONS: dict[str, str] = {
     "ln": "ln({0})",
     "cos": "cos({0})",
     "pi": "pi()",
-    # NOTE: NaN is greater than infinity to both engines, so it is not finite. Of doubles.
-    "isfinite": "(abs({0}) < cast('Infinity' as double))",
     "isnan": "isnan({0})",
     # Of doubles, dates and timestamps, which Spark has no infinite ones of; Java and Rust have other words.
     "isinf": "(cast({0} as string) in ('Infinity', '-Infinity', 'inf', '-inf'))",
@@ -41,6 +39,7 @@ FUNCTIONS: dict[str, str] = {
     # Of a blob; of an integer its bits.
     "hex": "hex({0})",
     # Lists; nulls are not looked for.
+    "list_contains": "array_contains({0}, {1})",
     "list_position": "cast(nullif(array_position({0}, {1}), 0) as int)",
     "array_length": "size({0})",
     "list_count": "size(filter({0}, one -> one is not null))",
@@ -68,6 +67,7 @@ FUNCTIONS: dict[str, str] = {
     "count": "count({0})",
     "bit_or": "bit_or({0})",
     "bool_or": "bool_or({0})",
+    "bool_and": "bool_and({0})",
     # The first operand where the second is smallest.
     "arg_min": "min_by({0}, {1})",
     # NOTE: of DECIMALs Spark's own would be a DECIMAL.
@@ -115,8 +115,10 @@ OPERATORS: dict[str, str] = {
 
 NAMES: dict[str, str] = {
     "ArgMin": "arg_min",
+    "ArrayContains": "list_contains",
     "BitwiseOrAgg": "bit_or",
     "FirstValue": "first_value",
+    "LogicalAnd": "bool_and",
     "LogicalOr": "bool_or",
     "Unicode": "unicode",
     "ApproxDistinct": "approx_count_distinct",

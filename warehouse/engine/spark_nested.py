@@ -64,6 +64,9 @@ class NestedExpressions(ABC):
     def _write_bracket(self, node: exp.Bracket) -> str:
         """An element of a list by its place; null beyond the last."""
         (place,) = node.expressions
+        if isinstance(place, exp.Add) and isinstance(place.expression, exp.Literal) and place.expression.is_int:
+            # `list[x + 1]`, which the parser has made one less.
+            return f"get({self.sql(node.this)}, {self.sql(place)})"
         # The parser counts from 0.
         if not isinstance(place, exp.Literal) or not place.name.isdecimal():
             raise UntranslatableError(f"an element whose place is no positive literal, in {shown(node)}")
@@ -151,13 +154,48 @@ class NestedExpressions(ABC):
         to, since = self.sql(node.this), self.sql(node.expression)
         return f"cast(datediff(cast({to} as date), cast({since} as date)) as bigint)"
 
+    def _call_isfinite(self, node: exp.Anonymous) -> str:
+        """Of doubles; and of what is cast to a timestamp, of which Spark has no infinite ones."""
+        (value,) = node.expressions
+        text = self.sql(value)
+        if isinstance(value, exp.Cast) and str(value.args["to"].this.name).startswith("TIMESTAMP"):
+            return f"case when {text} is not null then true end"
+        # NOTE: NaN is greater than infinity to both engines, so it is not finite.
+        return f"(abs({text}) < cast('Infinity' as double))"
+
+    def _call_enum_code(self, node: exp.Anonymous) -> str:
+        """`enum_code(try_cast(text as enum('a', 'b')))`: the place, from 0, of a text in a list; null for any other."""
+        (cast,) = node.expressions
+        if not isinstance(cast, exp.TryCast) or str(cast.args["to"].this.name) != "ENUM":
+            raise UntranslatableError(f"enum_code but of a try_cast to an enum, in {shown(node)}")
+        values = ", ".join(spark_text(value.name) for value in cast.args["to"].expressions)
+        return f"(nullif(array_position(array({values}), {self.sql(cast.this)}), 0) - 1)"
+
+    def _write_log(self, node: exp.Log) -> str:
+        self.check(node, "this", "expression")
+        if not isinstance(node.this, exp.Literal) or node.this.name != "2" or node.args.get("expression") is None:
+            raise UntranslatableError(f"a logarithm but ln and log2, in {shown(node)}")
+        return f"log2(cast({self.sql(node.expression)} as double))"
+
+    def _write_round(self, node: exp.Round) -> str:
+        """To so many digits, as DuckDB does it: a half goes away from zero."""
+        self.check(node, "this", "decimals")
+        digits = node.args.get("decimals")
+        if not isinstance(digits, exp.Literal) or not digits.is_int:
+            raise UntranslatableError(f"round but to so many digits, in {shown(node)}")
+        return f"(round(cast({self.sql(node.this)} as double) * 1e{digits.name}D) / 1e{digits.name}D)"
+
     def _write_trycast(self, node: exp.TryCast) -> str:
-        """Among dates and timestamps, where nothing but the range of years can fail."""
+        """Among dates and timestamps, where nothing but the range of years can fail; to whole numbers and truths.
+
+        A number with a fraction is cut off where DuckDB rounds: whoever asks compares it with what it was.
+        """
         self.check(node, "this", "to")
         types = {"DATE": "date", "TIMESTAMP": "timestamp_ntz", "TIMESTAMPNTZ": "timestamp_ntz"}
+        types |= {"INT": "int", "BIGINT": "bigint", "BOOLEAN": "boolean"}
         target = node.args["to"].this.name
         if target not in types:
-            raise UntranslatableError(f"try_cast but to a date or timestamp, in {shown(node)}")
+            raise UntranslatableError(f"try_cast to such a type, in {shown(node)}")
         return f"try_cast({self.sql(node.this)} as {types[target]})"
 
 

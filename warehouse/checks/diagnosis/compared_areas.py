@@ -122,16 +122,16 @@ def _rank_steps(table: str, place: int) -> tuple[Step, Step]:
         group by s, {score}
         """,
     )
+    below = f"partition by s order by {score} rows unbounded preceding"
     ranks = Step(
         f"score_ranks_{place}",
         f"""
         select
             s,
             {score},
-            sum(negatives) over below - negatives / 2 as negatives_{place},
-            sum(positives) over below - positives / 2 as positives_{place},
+            sum(negatives) over ({below}) - negatives / 2 as negatives_{place},
+            sum(positives) over ({below}) - positives / 2 as positives_{place},
         from {counts.name}
-        window below as (partition by s order by {score} rows unbounded preceding)
         """,
     )
     return counts, ranks

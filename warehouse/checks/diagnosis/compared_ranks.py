@@ -26,7 +26,11 @@ def both_scores_sql(first: str, second: JoinedRows) -> Query:
     """
     return Query.of(
         Step("second_scores", f"select s, k, rank_score as r2 from {second.relation.sql}"),
-        Step("both_scores", f"select first.*, r2 from {first} as first join second_scores using (s, k)"),
+        Step(
+            "both_scores",
+            f"select first.*, r2 from {first} as first"
+            " join second_scores on first.s = second_scores.s and first.k = second_scores.k",
+        ),
     )
 
 

@@ -227,9 +227,10 @@ def _compared_sql(second: Query, first: str, places: Sequence[int], *, has_ranks
     listed = ", ".join(
         [*(f"first.a{own} as a{i}" for i, own in enumerate(places)), *(["first.r1"] if has_ranks else [])]
     )
+    same = "row_values.s = first.s and row_values.k = first.k"
     return Query.of(
         *second.steps,
-        Step("compared_rows", f"select row_values.*, {listed} from row_values join {first} as first using (s, k)"),
+        Step("compared_rows", f"select row_values.*, {listed} from row_values join {first} as first on {same}"),
     )
 
 
@@ -356,9 +357,10 @@ def _slices(
         "cells", cells_sql(compared.rows, splits, features, spec.key, split=split, loss=f"a{compared.main}")
     )
     tested: list[ComparedSlice] = []
+    told = ", ".join(["compared.g", *(f"compared.{side}{i}" for i in range(len(compared.values)) for side in "ab")])
     for place, cells in enumerate(features):
         rows = (
-            f"(select compared.* replace (cells.c{place} as s) from {compared.rows.relation.sql} as compared "
+            f"(select cells.c{place} as s, {told} from {compared.rows.relation.sql} as compared "
             f"join {cells_table} as cells using (k) where compared.s = {compared.rows.splits.index(split)})"
         )
         of_cells = replace(

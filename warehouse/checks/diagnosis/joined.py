@@ -270,7 +270,7 @@ def _examples(engine: Engine, query: Query) -> tuple[str, ...]:
 
 def _missing(engine: Engine, split: Relation, predicted: Predicted, place: int) -> tuple[str, ...]:
     query = Query.of(
-        Step("missing_hashes", f"select k from {JOINED.sql} where s = {place} and not is_predicted order by k limit 5"),
+        Step("missing_hashes", f"select k from {JOINED.sql} where s = {place} and not is_predicted"),
         Step(
             "missing_keys",
             f"""
@@ -294,7 +294,7 @@ def _extra(engine: Engine, predicted: Predicted) -> tuple[str, ...]:
             select
                 {predicted.example_sql} as key,
             from {predicted.relation.sql} as predictions
-            where not exists (select 1 from {JOINED.sql} as joined where joined.k = hash({predicted.key_sql}))
+            anti join {JOINED.sql} as joined on joined.k = hash({predicted.key_sql})
             order by {predicted.key_sql}
             limit {EXAMPLE_COUNT}
             """,

@@ -116,7 +116,7 @@ def parts_of(column: str, type_name: str, *, with_moments: bool) -> list[Part]:
 def _calendar(column: str, type_name: str, *, with_moments: bool) -> Iterator[Part]:
     name = identifier(column)
     plain = f"{name}::timestamp" if "ZONE" in type_name else name
-    moment = f"case when isfinite({name}) then {name}::timestamp end"
+    moment = f"case when isfinite({name}::timestamp) then {name}::timestamp end"
     if with_moments:
         sql = f"epoch_us({moment})::double"
         yield Part(name=column, column=column, sql=sql, plain_sql=plain, family=Family.TIMESTAMP)

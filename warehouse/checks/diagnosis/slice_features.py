@@ -131,17 +131,20 @@ def frequent_values_sql(table: str, place: int) -> Query:
     value = f"v{place}"
     return Query.of(
         Step(
-            "frequent_values",
+            "counted_values",
             f"""
             select
                 {value} as value,
+                count(*) as row_count,
             from {table}
             where length({value}) <= {LONGEST_VALUE} and not contains({value}, chr(0))
             group by {value}
-            order by count(*) desc, {value}
-            limit {MOST_CELLS}
             """,
-        )
+        ),
+        Step(
+            "frequent_values",
+            f"select value from counted_values order by row_count desc, value limit {MOST_CELLS}",
+        ),
     )
 
 

@@ -43,13 +43,19 @@ def row_sql(key: Sequence[str]) -> str:
     return f"'r' || left(md5(concat_ws(chr(31), {parts})), 15)"
 
 
-def sampled_sql(rows: RowSet, codes: Codes | None, *, count: int) -> Query:
-    """One row per error drawn from a slice, or from all rows: `k`, as text."""
+def sampled_sql(rows: RowSet, codes: Codes | None, *, count: int, hash_bits: int = 64) -> Query:
+    """One row per error drawn from a slice, or from all rows: `k`, as text.
+
+    `hash_bits` is how many bits the engine's hash has.
+    """
     # An exponential variable per row, divided by its weight: the least ones are the sample.
-    draw = f"-ln(((hash(k, 'sheet') >> 11) + 0.5) / {2**53}) / loss"
+    draw = f"-ln(((hash(k, 'sheet') >> 11) + 0.5) / {2 ** (hash_bits - 11)}) / loss"
     condition = f" and {codes.sql}" if codes is not None else ""
-    chosen = f"select k from {rows.table} where loss > 0{condition} order by {draw}, k limit {count}"
-    return Query.of(Step("drawn_errors", chosen), Step("sampled", "select k::varchar as k from drawn_errors"))
+    return Query.of(
+        Step("draws", f"select k, {draw} as draw from {rows.table} where loss > 0{condition}"),
+        Step("drawn_errors", f"select k, draw from draws order by draw, k limit {count}"),
+        Step("sampled", "select k::varchar as k from drawn_errors"),
+    )
 
 
 def read_samples(
@@ -73,7 +79,8 @@ def read_samples(
     drawn: dict[str, list[int]] = {}
     for place, codes in enumerate([None, *slices], start=ALL):
         count = SAMPLE_OF_ALL if codes is None else SAMPLE_OF_SLICE
-        for row in engine.rows(sampled_sql(rows, codes, count=count)):
+        hash_bits = 63 if engine.is_distributed else 64
+        for row in engine.rows(sampled_sql(rows, codes, count=count, hash_bits=hash_bits)):
             drawn.setdefault(row["k"], []).append(place)
     if not drawn:
         return ()
@@ -108,10 +115,11 @@ def told_sql(
     That is `label`, `prediction`, `probability`, `loss`; `in_<i>` says whether the i-th slice holds the row.
     """
     within = "".join(f", {codes.sql} as in_{place}" for place, codes in enumerate(slices))
+    named = "".join(f", in_{place}" for place in range(len(slices)))
     probability = next((name for name in ("probability", "confidence") if joined.has(name)), "null::double")
     label, prediction = (name if joined.has(name) else "null" for name in ("label", "prediction"))
     return Query.of(
-        Step("wanted", "select unnest($hashes)::ubigint as k"),
+        Step("wanted", "select unnest($hashes::ubigint[]) as k"),
         Step("sampled_cells", f"select k, loss{within} from {rows.table} semi join wanted using (k)"),
         Step(
             "predicted",
@@ -122,7 +130,9 @@ def told_sql(
         Step("named", "select * from keys semi join wanted using (k)"),
         Step(
             "told",
-            "select * replace (k::varchar as k) from sampled_cells join predicted using (k) join named using (k)",
+            f"select sampled_cells.k::varchar as k, loss{named}, label, prediction, probability, row_name"
+            " from sampled_cells join predicted on sampled_cells.k = predicted.k"
+            " join named on sampled_cells.k = named.k",
         ),
         hashes=list(hashes),
     )
