@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from uuid import uuid4
 
 import typer
 
@@ -113,11 +112,11 @@ def diagnose(
     from warehouse.checks.diagnosis.learning_curve import CurveQuestion, read_learning_curve, usual_curve_metric
     from warehouse.checks.diagnosis.result import MetricName, Task
     from warehouse.checks.diagnosis.text_keys import with_text_keys
-    from warehouse.datasets.named_rows import confine_to_rows, find_rows, rows_of_version
+    from warehouse.datasets.named_rows import find_rows, rows_of_version
+    from warehouse.datasets.row_engines import open_rows
     from warehouse.datasets.versions import find_version_or_folder
-    from warehouse.engine.local import LocalEngine
     from warehouse.reports.error_sheet import error_sheet
-    from warehouse.storage import connect, write_file
+    from warehouse.storage import write_file
 
     if report is not None and report.suffix not in _WRITERS:
         raise PredictionError(f"--report must end in {', '.join(_WRITERS)}, not {report.name!r}")
@@ -156,19 +155,9 @@ def diagnose(
     errors = find_rows(project, curve) if curve is not None else None
     other = find_rows(project, against) if against is not None else None
     given = [each for each in (rows, errors, other) if each is not None]
-    settings = project.settings
     result: Diagnosis | None = None
     learned: LearningCurve | None = None
-    with connect(
-        next((each.build.database_path for each in given if each.build), None),
-        memory_limit=settings.memory_limit,
-        threads=settings.threads,
-        # Two processes that share a folder for what does not fit into memory overwrite each other's files.
-        temporary_path=project.temporary_path / f"diagnosis-{uuid4().hex}",
-        ordered=False,
-    ) as connection:
-        confine_to_rows(connection, rows_of_version(version), *given)
-        engine = LocalEngine(connection)
+    with open_rows(project, rows_of_version(version), *given, ordered=False) as engine:
         if other is not None:
             question = replace(question, against=with_text_keys(engine, version, other, question.columns).relation)
         if rows is not None:

@@ -27,8 +27,9 @@ def leakage(
     Example: warehouse leakage late_arrivals
     """
     from warehouse.checks.leakage.search import find_leaks_in_version
-    from warehouse.datasets.versions import confine_to, find_version
-    from warehouse.engine.local import LocalEngine
+    from warehouse.datasets.named_rows import rows_of_version
+    from warehouse.datasets.row_engines import open_rows
+    from warehouse.datasets.versions import find_version
     from warehouse.reports.leakage_json import leakage_document, leakage_json
     from warehouse.reports.leakage_text import (
         PREDICTOR_HEADERS,
@@ -36,19 +37,12 @@ def leakage(
         leakage_opening,
         predictor_rows,
     )
-    from warehouse.storage import connect, write_file
+    from warehouse.storage import write_file
 
     project = Project.find(context.obj)
     version = find_version(project, reference)
-    settings = project.settings
-    with connect(
-        None,
-        memory_limit=settings.memory_limit,
-        threads=settings.threads,
-        temporary_path=project.temporary_path,
-    ) as connection:
-        confine_to(connection, version)
-        result = find_leaks_in_version(LocalEngine(connection), version)
+    with open_rows(project, rows_of_version(version)) as engine:
+        result = find_leaks_in_version(engine, version)
     path = version.reports_path / "leakage.json"
     write_file(path, leakage_json(result))
     if as_json:

@@ -19,11 +19,12 @@ _UNSEEN = ("PATH_NOT_FOUND", "No files found", "FILE_NOT_EXIST")
 
 
 @contextmanager
-def open_rows(project: Project, *rows: NamedRows) -> Iterator[Engine]:
+def open_rows(project: Project, *rows: NamedRows, ordered: bool = True) -> Iterator[Engine]:
     """An engine that reads these rows: Spark for tables of a build there, DuckDB for those of any other build.
 
     Files are asked where the setting `engine` says: on Spark, when its workers see them at the same paths. Texts (CSV
-    and the like) are read on this machine, since Spark guesses their types otherwise. DuckDB reads nothing else.
+    and the like) are read on this machine, since Spark guesses their types otherwise. DuckDB reads nothing else; when
+    not `ordered`, its tables have any order.
 
     Raises:
         ProjectError: texts cannot be compared with tables on Spark; or the workers do not see the files.
@@ -43,7 +44,7 @@ def open_rows(project: Project, *rows: NamedRows) -> Iterator[Engine]:
         with _on_spark(project, None) as engine:
             yield engine
     else:
-        with _in_duckdb(project, build, *rows) as engine:
+        with _in_duckdb(project, build, *rows, ordered=ordered) as engine:
             yield engine
 
 
@@ -54,14 +55,15 @@ def _is_parquet(rows: NamedRows) -> bool:
 
 
 @contextmanager
-def _in_duckdb(project: Project, build: BuildFiles | None, *rows: NamedRows) -> Iterator[LocalEngine]:
+def _in_duckdb(project: Project, build: BuildFiles | None, *rows: NamedRows, ordered: bool) -> Iterator[LocalEngine]:
     settings = project.settings
     with storage.connect(
         build.database_path if build else None,
         memory_limit=settings.memory_limit,
         threads=settings.threads,
         # Two processes that share a folder for what does not fit into memory overwrite each other's files.
-        temporary_path=project.temporary_path / f"drift-{uuid4().hex}",
+        temporary_path=project.temporary_path / f"rows-{uuid4().hex}",
+        ordered=ordered,
     ) as connection:
         confine_to_rows(connection, *rows)
         yield LocalEngine(connection)
