@@ -10,7 +10,7 @@ PYTEST := python -m pytest -n auto --dist loadscope
 # The newest DuckDB that the package admits; .venv has the oldest.
 NEXT_DUCKDB := 2.0.0
 
-.PHONY: help quickstart tour install lint check test test-spark torch compatibility bench bench-scale bench-crowd bench-faults clean
+.PHONY: help quickstart tour install lint check test test-spark torch compatibility bench bench-scale bench-cluster bench-crowd bench-faults clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -76,6 +76,10 @@ ROWS ?= 10000000 100000000
 
 bench-scale: .venv/dev ## Export and compare 10 and 100 million narrow rows: time, memory and disk as rows grow
 	$(BIN)/python benchmarks/scale.py --rows $(ROWS)
+
+bench-cluster: .venv/dev .venv-spark/pyspark ## Ask DuckDB and a cluster of Apache Spark the same of 10 million rows (needs Java 17)
+	$(BIN)/python benchmarks/cluster.py \
+		--spark-home $$(.venv-spark/bin/python -c 'import pyspark; print(*pyspark.__path__)')
 
 bench-crowd: .venv/dev ## Let 8 readers, 2 exporters and a builder work at once for 10 minutes
 	$(BIN)/python benchmarks/crowd.py --seconds $(SECONDS)

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-START_SECONDS = 120
+START_SECONDS = 240
 HOST = "127.0.0.1"
 SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """Half of the time of short tests went into compiling what they then hardly ran."""
@@ -201,9 +201,10 @@ class ClusterProcess:
         """Where its logs and tables lie."""
         return Path(self._told["folder"])
 
-    def pid(self, name: str) -> int:
-        """The process of a member, such as `worker1`."""
-        return int(self._told["pids"][name])
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process of each member, such as `worker1`: its group has whatever that member started."""
+        return dict(self._told["pids"])
 
     def start(self, kind: str) -> None:
         """Starts another `worker`, or `connect` at the address of the one that ended."""
@@ -213,7 +214,7 @@ class ClusterProcess:
 
     def kill(self, name: str) -> None:
         """Ends a member at once, and its executors with it, as when a machine loses its power."""
-        os.killpg(self.pid(name), signal.SIGKILL)
+        os.killpg(self.pids[name], signal.SIGKILL)
 
     def _read(self) -> None:
         line = self._stream(self._process.stdout).readline()

@@ -107,7 +107,10 @@ def default_session(session: SparkSession) -> Iterator[None]:
     kind: Any = type(session)
     kind._set_default_and_active_session(session)
     try:
-        yield
+        with warnings.catch_warnings():
+            # With every statement dbt asks for Hive's catalog, which is for the server to choose: Spark's client warns.
+            warnings.filterwarnings("ignore", message="Failed to set spark.sql.catalogImplementation")
+            yield
     finally:
         with kind._lock:
             kind._default_session = None
