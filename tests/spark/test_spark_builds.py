@@ -18,15 +18,18 @@ import pytest
 from common import source_of_shop
 
 from warehouse import records
+from warehouse.build_tables import read_build_manifest
 from warehouse.builds import build_warehouse, list_builds, roll_back
 from warehouse.builds.spark_sources import file_tables
 from warehouse.dbt_manifest import Source
 from warehouse.engine import spark_session
 from warehouse.engine.spark_schemas import FileTable
 from warehouse.errors import BuildError, ProjectError, StorageError
+from warehouse.lineage.builds import tables_of_build
 from warehouse.project import Project
 from warehouse.published import build_ids, find_build, published_id, read_spark_place, spark_prefix
 from warehouse.records import Status
+from warehouse.site.published_tables import published_tables
 
 pytestmark = pytest.mark.slow
 
@@ -194,6 +197,36 @@ def test_other_commands_refuse_a_build_on_spark_in_one_line(
     assert outcome.code == 2
     assert "lies on Spark" in outcome.err
     assert "warehouse build --target duckdb" in outcome.err
+
+
+def test_tables_of_a_build_are_compared_shown_and_told_of(
+    shop: Project, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if published_id(shop) is None:
+        build(shop, 40)
+    monkeypatch.chdir(shop.root)
+    monkeypatch.setenv("SPARK_REMOTE", shop.settings.spark_remote)
+    others = "select i as order_id, 'c' || i % 3 as customer, i as amount from range(200) as r(i)"
+    duckdb.sql(f"copy ({others}) to 'data/other.parquet'")
+
+    outcome = run("drift", "orders", "data/other.parquet", "--output", "report.json")
+
+    assert (outcome.code, outcome.err) == (0, "")
+    report = json.loads((shop.root / "report.json").read_text())
+    assert report["subject"] == "main.orders to data/other.parquet"
+    assert [report["pairs"][0]["result"][f"{side}_row_count"] for side in ("left", "right")] == [3, 200]
+
+    files = find_build(shop)
+    manifest = read_build_manifest(files)
+    tables = published_tables(shop, manifest, build_id=files.id, profiles=True)
+    assert tables.types["main", "kept"] == {"customer": "VARCHAR"}
+    (profile,) = [profile for name, profile in tables.profiles.items() if name.endswith(".orders")]
+    assert (profile.row_count, profile.note, set(profile.columns)) == (3, "", {"order_id", "customer", "amount"})
+
+    place = shop.settings.spark_remote.partition("/;")[0]
+    (kept,) = [table for table in tables_of_build(shop, files) if table.name.name == "warehouse.main.kept"]
+    assert kept.name.namespace == place
+    assert [field.name for field in kept.facets["schema"].fields] == ["customer"]
 
 
 def test_an_engine_that_cannot_be_used_is_one_clear_error(shop: Project) -> None:

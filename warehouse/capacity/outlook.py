@@ -124,10 +124,15 @@ def outlook(machine: Machine, usage: Usage, *, keep_builds: int, memory_limit: s
     return Outlook(answer=_answer(limits), machine=machine, usage=usage, limits=limits)
 
 
+def _unmeasured(name: str, usage: Usage, *, there: str) -> Limit:
+    why = f"the published build lies on Spark, and {there}" if usage.is_on_spark else "nothing is published yet"
+    return Limit(name=name, state=State.UNKNOWN, days=None, sentences=(why,))
+
+
 def disk_limit(machine: Machine, usage: Usage, growth: Growth | None, *, keep_builds: int) -> Limit:
     """Whether the next build and the largest export fit beside what is there, and for how long."""
     if usage.build_id is None:
-        return Limit(name="disk", state=State.UNKNOWN, days=None, sentences=("nothing is published yet",))
+        return _unmeasured("disk", usage, there="the cluster's disks are not this machine's to judge")
     spilled = max((table.row_count for table in usage.tables), default=0) * SPILL_BYTES_PER_ROW
     version = max((time.byte_count for time in usage.newest_exports), default=0)
     needed = usage.build_bytes + spilled + version
@@ -194,7 +199,7 @@ def memory_limit_of(machine: Machine, usage: Usage, *, memory_limit: str) -> Lim
     if machine.memory_bytes is None:
         return Limit(name="memory", state=State.UNKNOWN, days=None, sentences=("the system does not say how much",))
     if not usage.tables:
-        return Limit(name="memory", state=State.UNKNOWN, days=None, sentences=("nothing is published yet",))
+        return _unmeasured("memory", usage, there="so does the memory that its rows need")
     largest = usage.tables[0]
     export_mb = export_memory_mb(column_count=largest.column_count) + PROCESS_MB
     stretch = most_rows_at_once(largest.row_count)

@@ -45,6 +45,8 @@ class Usage:
 
     build_id: str | None
     """The published build's."""
+    is_on_spark: bool = False
+    """Whether the published build lies on Spark; then nothing of it is measured here, and `build_id` is None."""
     build_bytes: int
     tables: tuple[TableSize, ...]
     """The largest of the published build, by rows."""
@@ -97,7 +99,8 @@ def read_usage(project: Project, *, now: datetime) -> Usage:
     """
     build_id, build_bytes = None, 0
     tables: tuple[TableSize, ...] = ()
-    if published_id(project) is not None and not find_build(project).is_on_spark:
+    is_on_spark = published_id(project) is not None and find_build(project).is_on_spark
+    if published_id(project) is not None and not is_on_spark:
         files, connection = open_build(project)
         with connection:
             tables = read_largest_tables(LocalEngine(connection))
@@ -111,6 +114,7 @@ def read_usage(project: Project, *, now: datetime) -> Usage:
             exports.append(time)
     return Usage(
         build_id=build_id,
+        is_on_spark=is_on_spark,
         build_bytes=build_bytes,
         tables=tables,
         builds=tuple(builds),
