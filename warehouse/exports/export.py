@@ -236,15 +236,14 @@ def _export(
     spec = resolve_cutoffs(engine, relation, spec, row_count=facts.row_count, declared=document, previous=whole)
     spec, freeze = resolve_freeze(task.project, spec, name=task.declaration.name, declared=document)
     placement, found = place(engine, relation, spec, facts, columns=columns, freeze=freeze, newest=whole)
-    relation, placement = in_stretches(relation, placement, facts.blocks)
     columns += derived_columns(engine, relation, spec, placement, types)
     change = None if previous is None else _change(engine, relation, columns, placement, previous, spec)
     manifest = draft_manifest(task, spec, model, columns, placement, change)
     if previous is not None and change is not None and is_same_content(change) and has_same_words(manifest, previous):
         return Export(outcome=Outcome.UNCHANGED, path=previous.path, manifest=previous.manifest)
-    leaks = find_leaks_in_placement(
-        engine, relation, placement, spec, types=types, exported=exported_columns(spec, types)
-    )
+    # NOTE: only here, since what keeps the order of rows would hold back all but the first stretch.
+    asked, answered = in_stretches(relation, placement, facts.blocks)
+    leaks = find_leaks_in_placement(engine, asked, answered, spec, types=types, exported=exported_columns(spec, types))
     found += (*drop_findings(manifest), *change_findings(manifest, allow_split_changes=allow_split_changes))
     found += leaks.findings
     label_type = types[spec.label] if spec.label else ""

@@ -112,7 +112,8 @@ def sample_sql(rows: SplitRows) -> Query:
     columns = ", ".join(["s", *(column.sql for column in rows.columns)])
     hashed = f"hash({', '.join(column.sql for column in (rows.key or rows.columns[:8])) or 's'})"
     return Query.of(
-        # NOTE: without the cast the remainder would be one of 128 bits, which takes thirty times as long.
+        # NOTE: ordered, since few rows of many would be kept in blocks of their own to hold the table's order;
+        # without the cast the remainder would be one of 128 bits, which takes thirty times as long.
         Step(
             "sampled_rows",
             f"""
@@ -120,6 +121,7 @@ def sample_sql(rows: SplitRows) -> Query:
                 {columns},
             from {rows.one_in(common).sql}
             where {hashed} % (case s when 0 then {first_rate} else {other_rate} end)::ubigint = 0
+            order by s
             """,
         ),
     )
