@@ -123,14 +123,14 @@ def test_a_night_that_is_too_short_asks_to_move() -> None:
 
 def test_an_export_needs_memory_by_rows_and_the_machine_may_be_too_small_for_it() -> None:
     huge = (TableSize(name="main.clicks", row_count=20_000_000_000, column_count=4),)
-    # 20 billion rows in four splits: 10 GB of bits, 2.1 GB for stretches of 1.07 billion, 350 MB and 500 MB.
-    roomy = replace(MACHINE, free_bytes=10**13, memory_bytes=16 * GIB)
+    # 20 billion rows in four splits: 10 GB of bits five times, beside 350 MB and 500 MB.
+    roomy = replace(MACHINE, free_bytes=10**13, memory_bytes=64 * GIB)
     _, limits = told(usage(build(0, 1), tables=huge), machine=roomy)
-    _, small = told(usage(build(0, 1), tables=huge), machine=replace(roomy, memory_bytes=8 * GIB))
+    _, small = told(usage(build(0, 1), tables=huge), machine=replace(roomy, memory_bytes=32 * GIB))
     _, unknown = told(usage(build(0, 1)), machine=replace(MACHINE, memory_bytes=None))
 
     assert (limits["memory"].state, small["memory"].state) == (State.FITS, State.BEYOND)
-    assert "main.clicks, has 20,000,000,000 rows; an export of it takes up to 12.1 GiB" in limits["memory"].sentences[0]
+    assert "main.clicks, has 20,000,000,000 rows; an export of it takes up to 47.4 GiB" in limits["memory"].sentences[0]
     assert unknown["memory"].state is State.UNKNOWN
 
 

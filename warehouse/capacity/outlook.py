@@ -13,7 +13,6 @@ from enum import Enum
 
 from warehouse.capacity.machine import Machine
 from warehouse.capacity.usage import BuildSize, Usage
-from warehouse.datasets.row_bits import most_rows_at_once
 from warehouse.datasets.spec import SPLITS
 from warehouse.exports.export import export_memory_mb
 from warehouse.exports.timing import ExportTime
@@ -23,8 +22,8 @@ SPILL_BYTES_PER_ROW = 30
 """What an export leaves on the disk at most while it runs, beside the version; docs/scale.md has the measurement."""
 PROCESS_MB = 500
 """What a process takes beside DuckDB's memory limit; likewise."""
-STRETCH_COPIES = 4
-"""How often the statements that ask splits hold the bits of a stretch, beside the bits of all rows in the session."""
+BIT_COPIES = 5
+"""How often the bits of every row's split lie in memory: in variables, and in the statements that ask them."""
 NIGHT_SECONDS = 8 * 3600
 """What a build and all exports may take together, so that they are done in the morning."""
 SOON_DAYS = 90
@@ -202,12 +201,12 @@ def memory_limit_of(machine: Machine, usage: Usage, *, memory_limit: str) -> Lim
         return _unmeasured("memory", usage, there="so does the memory that its rows need")
     largest = usage.tables[0]
     export_mb = export_memory_mb(column_count=largest.column_count) + PROCESS_MB
-    stretch = most_rows_at_once(largest.row_count)
-    needed = export_mb * 10**6 + (largest.row_count + STRETCH_COPIES * stretch) * len(SPLITS) // 8
+    bits = largest.row_count * len(SPLITS)
+    needed = export_mb * 10**6 + BIT_COPIES * bits // 8
     sentences = (
         f"the largest table, {largest.name}, has {largest.row_count:,} rows; an export of it takes up to "
-        f"{size_text(needed)} of {size_text(machine.memory_bytes)}, a bit for each row and split among them and "
-        f"{STRETCH_COPIES} more for those of {stretch:,} rows at once, and spills the rest",
+        f"{size_text(needed)} of {size_text(machine.memory_bytes)}, five bits for each row and split among them, "
+        "and spills the rest",
         f"everything else keeps DuckDB below {memory_limit} (memory_limit)",
     )
     state = State.BEYOND if needed > machine.memory_bytes else State.FITS

@@ -182,8 +182,3 @@ class _Stretch(RowBlocks):
 
 
 _KEPT = "kept_bits"
-
-
-def most_rows_at_once(row_count: int) -> int:
-    """Of how many rows of such a table a statement holds the bits."""
-    return min(row_count, STRETCH_BLOCKS * RowBlocks(first_row=0, last_row=max(row_count - 1, 0)).size)
