@@ -39,8 +39,8 @@ class ValidationError(WarehouseError):
 class QueryError(WarehouseError):
     """The engine refused a statement.
 
-    `step` names the part of the query, `statement` is its full text. Parameters may hold data, so the message never
-    shows them.
+    `reason` is the engine's own, `step` names the part of the query, `statement` is its full text. Parameters may hold
+    data, so the message never shows them.
     """
 
     def __init__(self, reason: str, *, step: str, statement: str) -> None:

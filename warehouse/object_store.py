@@ -106,6 +106,16 @@ class Store:
                 content=bytes(found.bytes()), tag=found.meta["e_tag"] or "", modified_at=found.meta["last_modified"]
             )
 
+    def size(self, key: str) -> int | None:
+        """The object's bytes; None when there is none."""
+        with self._errors("read", key):
+            try:
+                return int(_obstore().head(self.handle, key)["size"])
+            except FileNotFoundError as error:
+                if _code(error) == "NoSuchBucket":
+                    raise
+                return None
+
     def chunks(self, key: str) -> Iterator[memoryview]:
         """The object's content, piece by piece.
 
@@ -170,6 +180,11 @@ class Store:
                     return False
                 raise
         return True
+
+    def copy(self, source: str, target: str) -> None:
+        """Copies an object within the store, which moves no bytes through here; one at the target is replaced."""
+        with self._errors("write", target):
+            _obstore().copy(self.handle, source, target)
 
     def delete(self, keys: list[str]) -> None:
         """Deletes these objects."""

@@ -15,7 +15,8 @@ from s3_server import BUCKET, CREDENTIALS, Server, s3_server
 
 from warehouse import object_store as store_module
 from warehouse.datasets.store_contents import clean_store, list_store, remove_stored
-from warehouse.datasets.store_layout import find_stored, object_key, parse_checksums, stored_numbers
+from warehouse.datasets.store_keys import object_key
+from warehouse.datasets.store_layout import find_stored, parse_checksums, stored_numbers
 from warehouse.datasets.store_pull import open_remote, pull_version
 from warehouse.datasets.store_push import GRACE, push_version
 from warehouse.datasets.verification import verify_version

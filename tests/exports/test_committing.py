@@ -105,7 +105,7 @@ def test_when_another_machine_was_first_nothing_is_written(
     fake.build(DECLARED, rows=ROWS.format(500))
     with monkeypatch.context() as patch:
         # As if the other machine had committed just after this one had looked.
-        patch.setattr(export_module, "receive_newest", lambda project, dataset: None)
+        patch.setattr(export_module, "receive_newest", lambda project, dataset, **__: None)
         with pytest.raises(StoreError, match=r"another machine was first; .* run again: warehouse export late"):
             stored()
 

@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sail import sail_server
 from spark_cluster import ClusterProcess, java_problem, spark_cluster
 
 from warehouse.engine.spark_session import connect_spark
 from warehouse.project import Project, Settings
-
-SERVER = """
-import sys
-from pysail.spark import SparkConnectServer
-server = SparkConnectServer(ip="127.0.0.1", port=0)
-server.start(background=True)
-print(server.listening_address[1], flush=True)
-sys.stdin.read()
-server.stop()
-"""
-
 
 SPARK_HOME = os.environ.get("TEST_SPARK_HOME")
 """Folder of the Python package pyspark: with it, all tests here run on a cluster of Apache Spark. `make test-spark`."""
@@ -61,23 +49,8 @@ def spark_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     if SPARK_HOME is not None:
         yield request.getfixturevalue("cluster").remote
         return
-    folder = tmp_path_factory.mktemp("spark")
-    with (
-        (folder / "server.log").open("wb") as log,
-        subprocess.Popen(
-            [sys.executable, "-c", SERVER], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
-        ) as server,
-    ):
-        assert server.stdin is not None
-        assert server.stdout is not None
-        port = server.stdout.readline().decode().strip()
-        assert port, (folder / "server.log").read_text()
-        yield f"sc://127.0.0.1:{port}"
-        server.stdin.close()
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            server.kill()
+    with sail_server(tmp_path_factory.mktemp("spark")) as server:
+        yield server.remote
 
 
 @pytest.fixture(scope="session")

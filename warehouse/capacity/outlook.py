@@ -14,7 +14,7 @@ from enum import Enum
 from warehouse.capacity.machine import Machine
 from warehouse.capacity.usage import BuildSize, Usage
 from warehouse.datasets.spec import SPLITS
-from warehouse.exports.export import export_memory_mb
+from warehouse.exports.local_workplace import export_memory_mb
 from warehouse.exports.timing import ExportTime
 from warehouse.reports.visible import size_text
 

@@ -64,7 +64,7 @@ def labels_sql(rows: Step) -> Query:
     """One row per split and label: `split`, `label` (text; NULL when missing), `row_count`; most frequent first."""
     return Query.of(
         rows,
-        Step("rows_per_label", "select split, label, count(*) as row_count from labelled_rows group by all"),
+        Step("rows_per_label", "select split, label, count(*) as row_count from labelled_rows group by split, label"),
         Step(
             "labels",
             """

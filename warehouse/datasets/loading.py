@@ -221,7 +221,8 @@ def load_dataset(
 
     Args:
         name: `late_arrivals`, `late_arrivals@1.0.0`, the path of a version's folder, wherever it was copied to, or
-            `s3://bucket/prefix/late_arrivals` in an object store: downloaded once, then read from a cache.
+            `s3://bucket/prefix/late_arrivals` in an object store: downloaded once, then read from a cache. So is a
+            version of the project whose data files lie in its store.
         version: `1.0.0`, say, or a tag.
         fraction: Share of train to read, by entity; a smaller one is always inside a larger one. One that the dataset
             declares as a subset reads only its files; any other reads all of train and keeps its rows.
@@ -238,7 +239,10 @@ def load_dataset(
     if isinstance(name, Path) or (folder / "manifest.json").is_file():
         return Dataset(read_version(folder), fraction=fraction)
     found = project if isinstance(project, Project) else Project.find(None if project is None else Path(project))
-    return Dataset(find_version(found, f"{name}@{version}" if version else str(name)), fraction=fraction)
+    named = find_version(found, f"{name}@{version}" if version else str(name))
+    if (store := named.store_url) is not None:
+        named = open_remote(f"{store}/{named.name}", named.number)
+    return Dataset(named, fraction=fraction)
 
 
 def _holds(share: Share) -> polars.Expr:

@@ -18,6 +18,8 @@ from warehouse.errors import VersionError
 TAGS_NAME = "tags.json"
 WITHDRAWN_NAME = "withdrawn.json"
 REMOVED_NAME = "removed.json"
+STORED_NAME = "stored.json"
+"""In a version's folder: its data files lie in a store, where Spark's workers put them, until somebody pulls them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,31 @@ class Removal:
     """`removed`, `old` or `withdrawn`."""
     successor: str | None = None
     """Number of the version to use instead, when it was withdrawn for one."""
+
+
+def write_stored(folder: Path, url: str) -> None:
+    """Says that the data files of the version in this folder lie in the store at this URL.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    storage.write_json(folder / STORED_NAME, {"store": url})
+
+
+def read_stored_url(folder: Path) -> str | None:
+    """URL of the store that has the data files of the version in this folder; None when they are here.
+
+    Raises:
+        VersionError: the file cannot be read.
+    """
+    path = folder / STORED_NAME
+    if not path.is_file():
+        return None
+    document = _read(path)
+    url = document.get("store") if isinstance(document, dict) else None
+    if not isinstance(url, str):
+        raise _unreadable(path, "it names no store")
+    return url
 
 
 def read_tags(folder: Path) -> dict[str, str]:

@@ -68,6 +68,8 @@ def check_presence(rows: NamedRows) -> None:
     Raises:
         VersionError: some are not.
     """
+    if rows.version is not None:
+        rows.version.check_is_here()
     if rows.is_gone and rows.version is not None:
         reference = rows.version.reference
         raise VersionError(

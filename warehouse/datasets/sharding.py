@@ -115,7 +115,7 @@ def split_parts(
     folder and is dropped behind the last of them.
     """
     order_by = order_sql(spec)
-    for folder, subset, condition, row_count in _stretches(placement, split):
+    for folder, subset, condition, row_count in stretches(placement, split):
         whole = Part(
             split=split,
             path=f"{folder}/part-00000",
@@ -145,7 +145,7 @@ def split_parts(
 _SORTED = "sorted_rows"
 
 
-def _stretches(placement: Placement, split: str) -> Iterator[tuple[str, float | None, str, int]]:
+def stretches(placement: Placement, split: str) -> Iterator[tuple[str, float | None, str, int]]:
     """Folder, subset, condition and row count of everything in the split that has files of its own."""
     for part in placement.parts_of(split):
         if part.subset is not None:

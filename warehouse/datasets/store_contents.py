@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from warehouse.datasets.store_keys import object_key, objects_folder, staging_folder
 from warehouse.datasets.store_layout import (
     commit_key,
     find_stored,
-    object_key,
-    objects_folder,
     read_stored,
     stored_names,
     stored_numbers,
@@ -94,7 +93,7 @@ def clean_store(store: Store, *, now: datetime, grace: timedelta = GRACE, dry_ru
     count = size = young = 0
     for dataset in stored_names(store):
         # NOTE: contents first, then the versions: what is committed in between is old enough to be seen by both.
-        contents = list(store.objects(objects_folder(dataset)))
+        contents = [*store.objects(objects_folder(dataset)), *store.objects(staging_folder(dataset))]
         named = referenced_keys(store, dataset)
         unnamed = [item for item in contents if item.key not in named]
         old = [item for item in unnamed if now - item.modified_at > grace]

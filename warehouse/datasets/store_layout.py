@@ -2,6 +2,7 @@
 
     <prefix>/<dataset>/<version>/SHA256SUMS      last written, the commit point: it lists every file of the version
     <prefix>/<dataset>/objects/<sha256><ext>     every file, data and texts, under the checksum of its content
+    <prefix>/<dataset>/staging/<export>/         what Spark's workers are writing; copied to objects by the store itself
 
 Content has one name, so a file that several versions share is stored once, two writers can never disagree about an
 object, and an upload that was killed goes on where it stopped. A version exists when its one small object does, and
@@ -22,7 +23,6 @@ from warehouse.errors import StoreError, suggestion
 from warehouse.object_store import Store
 
 _LINE = re.compile(r"([0-9a-f]{64})  ([^\0-\x1f\\]+)")
-_EXTENSION = re.compile(r"\.[a-z0-9]{1,10}")
 _NAME = re.compile(r"[^\W\d]\w*")
 
 
@@ -51,17 +51,6 @@ class StoredVersion:
 def commit_key(dataset: str, number: str) -> str:
     """Of the object that makes a version exist."""
     return f"{dataset}/{number}/{CHECKSUMS_NAME}"
-
-
-def objects_folder(dataset: str) -> str:
-    """Where the contents of a dataset's files lie."""
-    return f"{dataset}/objects"
-
-
-def object_key(dataset: str, path: str, checksum: str) -> str:
-    """Of a file's content; the extension is kept, since readers go by it."""
-    match = _EXTENSION.fullmatch("." + path.rpartition("/")[2].rpartition(".")[2])
-    return f"{objects_folder(dataset)}/{checksum}{match[0] if match else ''}"
 
 
 def check_name(dataset: str) -> None:

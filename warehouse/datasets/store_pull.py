@@ -6,12 +6,15 @@ import hashlib
 import os
 import shutil
 import uuid
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from warehouse import storage
-from warehouse.datasets.store_layout import StoredVersion, find_stored, object_key, stored_numbers
+from warehouse.datasets.marks import STORED_NAME, write_stored
+from warehouse.datasets.store_keys import object_key
+from warehouse.datasets.store_layout import StoredVersion, find_stored, stored_numbers
 from warehouse.datasets.versions import MANIFEST_NAME, Version, number_parts, read_version, taken_numbers
 from warehouse.datasets.writing import CHECKSUMS_NAME, file_sha256
 from warehouse.errors import StoreError, VersionError
@@ -50,53 +53,96 @@ def pull_version(store: Store, project: Project, reference: str) -> Pull:
         return fetch(store, found, folder / found.number)
 
 
-def pull_newest(store: Store, project: Project, dataset: str) -> Pull | None:
+def pull_newest(store: Store, project: Project, dataset: str, *, data: bool = True) -> Pull | None:
     """Fetches the dataset's newest version unless one as new is or was here; the caller holds the dataset's lock.
 
     Numbers continue from the newest version, and rows are compared with it, so older ones are not needed.
+
+    Args:
+        store: The project's.
+        project: The project.
+        dataset: The dataset's name.
+        data: Whether its data files must be here: also those of a version that lies in the store with nothing but
+            texts here. False leaves them in the store.
     """
     if not stored_numbers(store, dataset):
         return None
     found = find_stored(store, dataset)
     taken = taken_numbers(project, dataset)
-    if taken and number_parts(taken[-1]) >= number_parts(found.number):
+    target = project.datasets_path / dataset / found.number
+    is_half_here = data and (target / STORED_NAME).is_file()
+    if taken and number_parts(taken[-1]) >= number_parts(found.number) and not is_half_here:
         return None
-    return fetch(store, found, project.datasets_path / dataset / found.number)
+    return fetch(store, found, target, data=data)
 
 
-def fetch(store: Store, found: StoredVersion, target: Path) -> Pull:
-    """Makes `target` the folder of this version, with the layout that an export gives it."""
+def fetch(store: Store, found: StoredVersion, target: Path, *, data: bool = True) -> Pull:
+    """Makes `target` the folder of this version, with the layout that an export gives it.
+
+    Without `data`, its data files stay in the store, and the folder says so.
+    """
     if (target / MANIFEST_NAME).is_file():
         if (target / CHECKSUMS_NAME).read_bytes() != found.checksums:
             raise VersionError(
                 f"another {found.reference} is here already: {target}\n"
                 f"  move it aside, then run again: warehouse pull {found.reference}"
             )
-        return _pulled(store, found, target, fetched_bytes=0, is_new=False)
+        fetched = _fetch_data(store, found, target) if data and (target / STORED_NAME).is_file() else 0
+        return _pulled(store, found, target, fetched_bytes=fetched, is_new=bool(fetched))
     temporary = target.parent / f".tmp-{uuid.uuid4().hex}"
-    here = _files_here(target.parent)
+    paths = [path for path in found.files if path != MANIFEST_NAME and (data or not _is_data(path))]
     try:
-        with storage.storage_errors(f"write {temporary}"):
-            for folder in {(temporary / path).parent for path in found.files}:
-                folder.mkdir(parents=True, exist_ok=True)
-        with ThreadPoolExecutor(max_workers=_DOWNLOADS) as pool:
-            items = [(path, checksum) for path, checksum in found.files.items() if path != MANIFEST_NAME]
-            fetching = [pool.submit(_fetch_file, store, found, temporary, path, here) for path, _ in items]
-            try:
-                fetched = sum(download.result() for download in fetching)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        fetched = _fetch_files(store, found, temporary, paths, _files_here(target.parent))
+        if not data:
+            write_stored(temporary, store.url)
         storage.write_file(temporary / CHECKSUMS_NAME, found.checksums)
         fetched += _fetch_file(store, found, temporary, MANIFEST_NAME, {})
-        with storage.storage_errors(f"write {temporary}"):
-            for folder in sorted({(temporary / path).parent for path in found.files}):
-                storage.sync_folder(folder)
+        storage.sync_folder(temporary)
         _check_manifest(store, found, read_version(temporary))
         storage.publish_folder(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return _pulled(store, found, target, fetched_bytes=fetched, is_new=True)
+
+
+def _fetch_data(store: Store, found: StoredVersion, target: Path) -> int:
+    """Puts the data files of a version whose texts are here into its folder, in one rename; bytes downloaded."""
+    temporary = target.parent / f".tmp-{uuid.uuid4().hex}"
+    try:
+        paths = [path for path in found.files if _is_data(path)]
+        fetched = _fetch_files(store, found, temporary, paths, _files_here(target.parent))
+        with storage.storage_errors(f"write {target}"):
+            # Left by a pull that died between its two last steps.
+            shutil.rmtree(target / "data", ignore_errors=True)
+            (temporary / "data").rename(target / "data")
+            (target / STORED_NAME).unlink()
+            storage.sync_folder(target)
+        return fetched
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _is_data(path: str) -> bool:
+    return path.startswith("data/")
+
+
+def _fetch_files(store: Store, found: StoredVersion, folder: Path, paths: Sequence[str], here: dict[str, Path]) -> int:
+    """Puts these files into the folder, durable, several at once; bytes that were downloaded."""
+    parents = {(folder / path).parent for path in paths}
+    with storage.storage_errors(f"write {folder}"):
+        for parent in {folder, *parents}:
+            parent.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(max_workers=_DOWNLOADS) as pool:
+        fetching = [pool.submit(_fetch_file, store, found, folder, path, here) for path in paths]
+        try:
+            fetched = sum(download.result() for download in fetching)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    with storage.storage_errors(f"write {folder}"):
+        for parent in sorted(parents):
+            storage.sync_folder(parent)
+    return fetched
 
 
 def _pulled(store: Store, found: StoredVersion, target: Path, *, fetched_bytes: int, is_new: bool) -> Pull:

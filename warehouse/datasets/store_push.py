@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from warehouse import storage
+from warehouse.datasets.store_keys import object_key, objects_folder, staging_folder
 from warehouse.datasets.store_layout import (
     StoredVersion,
     commit_key,
-    object_key,
-    objects_folder,
     parse_checksums,
     read_stored,
     stored_numbers,
@@ -60,6 +59,9 @@ def push_version(store: Store, version: Version, *, now: datetime, advice: str |
         VersionError: the version's files are not what was written, or it was withdrawn.
         StoreError: the store has another version of this number, or cannot be reached.
     """
+    elsewhere = version.store_url
+    if elsewhere is not None and elsewhere != store.url:
+        version.check_is_here()
     if version.withdrawal is not None:
         raise VersionError(f"{version.reference} was withdrawn, so it is not pushed\n  list: warehouse datasets")
     with storage.storage_errors(f"read {version.path}"):
@@ -72,10 +74,10 @@ def push_version(store: Store, version: Version, *, now: datetime, advice: str |
     )
     if theirs is not None and theirs.content_id != ours.content_id:
         raise taken
-    if theirs is None:
+    if theirs is None and elsewhere is None:
         _check(version)
     missing = _missing(store, version, ours, now=now)
-    if theirs is not None and missing:
+    if theirs is not None and missing and elsewhere is None:
         _check(version)
     _send(store, version, missing)
     is_new = theirs is None and store.create(commit_key(version.name, version.number), checksums)
@@ -88,7 +90,7 @@ def push_version(store: Store, version: Version, *, now: datetime, advice: str |
         gone = _missing(store, version, ours, now=now)
         _send(store, version, gone)
         missing |= gone
-    sizes = {path: (version.path / path).stat().st_size for path in ours.files}
+    sizes = _sizes(version, ours)
     return Push(
         reference=version.reference,
         url=store.url,
@@ -111,6 +113,13 @@ def _check(version: Version) -> None:
         )
 
 
+def _sizes(version: Version, ours: StoredVersion) -> dict[str, int]:
+    """Bytes of every file; of data files as the manifest has them."""
+    listed = {file.path: file.byte_count for file in version.manifest.files}
+    with storage.storage_errors(f"read {version.path}"):
+        return {path: listed.get(path) or (version.path / path).stat().st_size for path in ours.files}
+
+
 def _missing(store: Store, version: Version, ours: StoredVersion, *, now: datetime) -> dict[str, str]:
     """Path by key of the contents that the store lacks, or may lose at any moment."""
     present = {item.key: item for item in store.objects(objects_folder(version.name))}
@@ -120,16 +129,20 @@ def _missing(store: Store, version: Version, ours: StoredVersion, *, now: dateti
     old = {key for key in paths if key in present and now - present[key].modified_at > GRACE / 2}
     # Old contents that no version names may be deleted at any moment; sent again, they are new.
     unsafe = old - referenced_keys(store, version.name) if old else old
-    with storage.storage_errors(f"read {version.path}"):
-        return {
-            key: path
-            for key, path in paths.items()
-            if key not in present or key in unsafe or present[key].byte_count != (version.path / path).stat().st_size
-        }
+    sizes = _sizes(version, ours)
+    return {
+        key: path
+        for key, path in paths.items()
+        if key not in present or key in unsafe or present[key].byte_count != sizes[path]
+    }
 
 
 def _send(store: Store, version: Version, missing: dict[str, str]) -> None:
     """Sends these contents, several at once."""
+    if version.store_url is not None:
+        data = {file.path for file in version.manifest.files}
+        _renew(store, version, {key: path for key, path in missing.items() if path in data})
+        missing = {key: path for key, path in missing.items() if path not in data}
     with ThreadPoolExecutor(max_workers=_UPLOADS) as pool:
         sending = [pool.submit(store.put_file, key, version.path / path) for key, path in missing.items()]
         try:
@@ -138,6 +151,24 @@ def _send(store: Store, version: Version, missing: dict[str, str]) -> None:
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _renew(store: Store, version: Version, contents: dict[str, str]) -> None:
+    """Makes contents young again that lie in the store and nowhere else.
+
+    Raises:
+        StoreError: they are not there any more.
+    """
+    for key, path in contents.items():
+        if store.size(key) is None:
+            raise StoreError(
+                f"{path} of {version.reference} is gone from {store.url}, and is not here either\n"
+                f"  delete the version, then export again: warehouse rm {version.reference}"
+            )
+        aside = f"{staging_folder(version.name)}/renewed/{key.rpartition('/')[2]}"
+        store.copy(key, aside)
+        store.copy(aside, key)
+        store.delete([aside])
 
 
 def referenced_keys(store: Store, dataset: str) -> set[str]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from warehouse.datasets.croissant import CROISSANT_NAME
-from warehouse.datasets.marks import WITHDRAWN_NAME
+from warehouse.datasets.marks import STORED_NAME, WITHDRAWN_NAME
+from warehouse.datasets.store_keys import object_key
 from warehouse.datasets.versions import MANIFEST_NAME, Version
 from warehouse.datasets.writing import CHECKSUMS_NAME, file_sha256
 from warehouse.findings import Finding, Severity
+from warehouse.object_store import Store, open_store
 
 REPORTS_FOLDER = "reports"
 REQUIRED_TEXTS = ("README.md", MANIFEST_NAME)
@@ -36,13 +39,20 @@ def verify_version(version: Version) -> Verification:
     """Reads every file again and compares it with the manifest and with SHA256SUMS.
 
     Files that are missing, cut off, changed or were never part of the version are each named. Reports may be written
-    later, so nothing is said about them.
+    later, so nothing is said about them. Data files that lie in a store are read there, piece by piece.
+
+    Raises:
+        StoreError: the store that has the data files cannot be reached.
     """
     expected = {file.path: file.sha256 for file in version.manifest.files}
     sizes = {file.path: file.byte_count for file in version.manifest.files}
+    url = version.store_url
+    store = open_store(url) if url else None
     findings = list(_listed_checksums(version, expected))
     with ThreadPoolExecutor(max_workers=2) as pool:
-        checked = pool.map(lambda item: _check_file(version, item[0], item[1], sizes.get(item[0])), expected.items())
+        checked = pool.map(
+            lambda item: _check_file(version, item[0], item[1], sizes.get(item[0]), store), expected.items()
+        )
         findings += [finding for finding in checked if finding is not None]
     present = {path for path in _files(version.path) if path != CHECKSUMS_NAME}
     findings += [
@@ -50,12 +60,13 @@ def verify_version(version: Version) -> Verification:
         for path in sorted(present - expected.keys())
     ]
     findings += _withdrawal(version)
-    read = sorted(present & expected.keys())
+    stored = {path for path in sizes if store is not None}
+    read = sorted((present | stored) & expected.keys())
     return Verification(
         reference=version.reference,
         path=version.path,
         file_count=len(read),
-        byte_count=sum((version.path / path).stat().st_size for path in read),
+        byte_count=sum(sizes[path] if path in stored else (version.path / path).stat().st_size for path in read),
         findings=tuple(findings),
     )
 
@@ -96,8 +107,12 @@ def _listed_checksums(version: Version, expected: dict[str, str]) -> Iterator[Fi
             yield _finding(version, CHECKSUMS_NAME, f"does not list {path}", "restore it from a copy")
 
 
-def _check_file(version: Version, path: str, checksum: str, byte_count: int | None) -> Finding | None:
+def _check_file(
+    version: Version, path: str, checksum: str, byte_count: int | None, store: Store | None
+) -> Finding | None:
     advice = "restore it from a copy"
+    if store is not None and byte_count is not None:
+        return _check_stored(version, path, checksum, byte_count, store)
     file = version.path / path
     try:
         found_bytes = file.stat().st_size
@@ -113,6 +128,23 @@ def _check_file(version: Version, path: str, checksum: str, byte_count: int | No
     return None
 
 
+def _check_stored(version: Version, path: str, checksum: str, byte_count: int, store: Store) -> Finding | None:
+    key = object_key(version.name, path, checksum)
+    advice = f"push it again from a copy that is whole, or delete the version: warehouse rm {version.reference}"
+    if store.size(key) is None:
+        return _finding(version, path, f"is missing: there is no {store.url}/{key}", advice)
+    digest = hashlib.sha256()
+    found_bytes = 0
+    for chunk in store.chunks(key):
+        digest.update(chunk)
+        found_bytes += len(chunk)
+    if digest.hexdigest() == checksum:
+        return None
+    return _finding(
+        version, path, f"was changed in the store, where it has {found_bytes:,} bytes of {byte_count:,}", advice
+    )
+
+
 def _finding(version: Version, path: str, message: str, advice: str) -> Finding:
     return Finding(
         severity=Severity.CRITICAL,
@@ -126,6 +158,6 @@ def _finding(version: Version, path: str, message: str, advice: str) -> Finding:
 def _files(folder: Path) -> Iterator[str]:
     for path in folder.rglob("*"):
         relative = path.relative_to(folder)
-        is_ours = relative.parts[0] == REPORTS_FOLDER or relative.as_posix() == WITHDRAWN_NAME
+        is_ours = relative.parts[0] == REPORTS_FOLDER or relative.as_posix() in (WITHDRAWN_NAME, STORED_NAME)
         if (path.is_file() or path.is_symlink()) and not is_ours:
             yield relative.as_posix()

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 from warehouse import storage
 from warehouse.datasets.formats import read_relation
 from warehouse.datasets.manifest import NUMBER, Manifest, read_manifest
-from warehouse.datasets.marks import WITHDRAWN_NAME, Withdrawal, read_removals, read_tags, read_withdrawal
+from warehouse.datasets.marks import (
+    WITHDRAWN_NAME,
+    Withdrawal,
+    read_removals,
+    read_stored_url,
+    read_tags,
+    read_withdrawal,
+)
+from warehouse.datasets.store_keys import object_key
 from warehouse.errors import VersionError, suggestion
 from warehouse.project import Project
 from warehouse.sql import Relation
@@ -64,6 +72,15 @@ class Version:
         return read_withdrawal(self.path)
 
     @property
+    def store_url(self) -> str | None:
+        """URL of the store that has its data files; None when they are here.
+
+        Raises:
+            VersionError: what says so cannot be read.
+        """
+        return read_stored_url(self.path)
+
+    @property
     def manifest_path(self) -> Path:
         """The file that makes this version exist."""
         return self.path / MANIFEST_NAME
@@ -85,22 +102,46 @@ class Version:
         return {name: self.split(name) for name in self.splits}
 
     def split(self, name: str) -> Relation:
-        """The split's rows.
+        """The split's rows; where its files lie in a store, that is where an engine finds them.
 
         Raises:
             VersionError: this version has no such split, or a file of it is missing or cut off.
         """
-        paths = [str(path) for path in self.files(name)]
-        self.check_files(name)
+        store = self.store_url
+        if store is None:
+            paths = [str(path) for path in self.files(name)]
+            self.check_files(name)
+        else:
+            paths = self._stored_files(name, store)
         columns = self.manifest.columns
         return read_relation(self.manifest.spec.format, paths, columns, name=f"{self.reference} {name}")
+
+    def _stored_files(self, split: str, url: str) -> list[str]:
+        self.files(split)  # refuses a split that is not there
+        records = next(record.files for record in self.manifest.splits if record.name == split)
+        base = url.removeprefix("file://")
+        return [f"{base}/{object_key(self.name, file.path, file.sha256)}" for file in records]
+
+    def check_is_here(self) -> None:
+        """Refuses a version whose data files lie in a store, for what reads files on this machine.
+
+        Raises:
+            VersionError: they do.
+        """
+        store = self.store_url
+        if store is not None:
+            raise VersionError(
+                f"the data files of {self.reference} lie in {store}, where Spark's workers wrote them, and this reads "
+                f"files that are here\n  fetch them: warehouse pull {self.reference}"
+            )
 
     def check_files(self, split: str) -> None:
         """Looks at what costs nothing to see; `verify` reads the files.
 
         Raises:
-            VersionError: a file of the split is missing or cut off.
+            VersionError: a file of the split is missing, cut off, or in a store.
         """
+        self.check_is_here()
         for file in (file for record in self.manifest.splits if record.name == split for file in record.files):
             try:
                 found = (self.path / file.path).stat().st_size
@@ -115,7 +156,13 @@ class Version:
 
 
 def confine_to(connection: duckdb.DuckDBPyConnection, *versions: Version) -> None:
-    """From now on the connection reads the files of these versions and no others, whatever their manifests say."""
+    """From now on the connection reads the files of these versions and no others, whatever their manifests say.
+
+    Raises:
+        VersionError: the files of one lie in a store.
+    """
+    for version in versions:
+        version.check_is_here()
     storage.confine(connection, folders=[version.path / "data" for version in versions])
 
 

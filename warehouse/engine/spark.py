@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from warehouse.engine.base import Column
@@ -93,6 +95,19 @@ class SparkEngine:
             fields = self._frame(self._statement(query)).schema.fields
         return tuple(Column(field.name, duckdb_type(field.dataType)) for field in fields)
 
+    def frame(self, query: Query) -> DataFrame:
+        """The query for Spark's own ways with it, such as writing; nothing is computed yet.
+
+        Raises:
+            QueryError: something in it is not available on Spark.
+        """
+        with self.errors(query):
+            return self._frame(self._statement(query))
+
+    def errors(self, query: Query) -> AbstractContextManager[None]:
+        """Turns what the session raises in the block into a `QueryError` about this query."""
+        return _Errors(query)
+
     def _table(self, query: Query) -> pyarrow.Table:
         """The whole answer: no rows when something was made or dropped, a count when rows were added."""
         pyarrow = import_extra("pyarrow", extra="spark")
@@ -145,7 +160,11 @@ class SparkEngine:
                 self._named_files.add(view)
 
 
-class _Errors:
+_GONE = re.compile(r'StatusCode\.UNAVAILABLE\s+details = "([^";]*)')
+"""How an error of the way to the server shows itself, not one of the server."""
+
+
+class _Errors(AbstractContextManager[None]):
     """Turns what the session raises into a `QueryError`."""
 
     def __init__(self, query: Query) -> None:
@@ -159,6 +178,10 @@ class _Errors:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, self._kinds):
+            gone = _GONE.search(str(error))
+            if gone is not None:
+                reason = f"Spark's server does not answer any more: {gone[1]}"
+                raise QueryError(reason, step=self._query.name, statement=self._query.text) from error
             # Behind an empty line stands the plan, or Java's own trace.
             reason = str(error).split("\n\n")[0].split("\nJVM stacktrace")[0].strip()
             raise QueryError(reason, step=self._query.name, statement=self._query.text) from error

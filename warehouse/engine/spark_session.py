@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 READY_SECONDS = 15
 """How long a server may take to answer at first."""
+RETRIES = 6
+"""How often a call is made again that the server did not answer: over half a minute in all."""
 SETTINGS = {
     # As DuckDB has it: times without a zone, errors instead of nulls for what cannot be computed.
     "spark.sql.session.timeZone": "UTC",
@@ -89,7 +91,9 @@ def connect_spark(project: Project) -> SparkSession:
         channel.close()
     session: SparkSession = connect.SparkSession(connection=builder)
     session.release_session_on_close = builder.session_id is None
-    session.client.set_retry_policies([retries.DefaultPolicy(max_retries=6, max_backoff=15_000)])
+    session.client.set_retry_policies([retries.DefaultPolicy(max_retries=RETRIES, max_backoff=15_000)])
+    # The error that follows says as much.
+    warnings.filterwarnings("ignore", message=r"\[RETRIES_EXCEEDED\]", category=UserWarning)
     try:
         for key, value in SETTINGS.items():
             session.conf.set(key, value)

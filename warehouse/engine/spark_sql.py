@@ -264,5 +264,6 @@ _JOINS = {
     ("", "cross"): "cross join",
     ("", "semi"): "left semi join",
     ("", "anti"): "left anti join",
+    ("full", ""): "full join",
 }
 _QUALIFIED = "is_qualified"

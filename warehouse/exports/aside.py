@@ -41,7 +41,8 @@ def exported_aside(
         StorageError: the disk is full or cannot be written.
     """
     state = project.temporary_path / f"aside-{uuid.uuid4().hex}"
-    aside = replace(project, settings=replace(project.settings, state_path=str(state)))
+    # NOTE: no store, which would take what is written here for the dataset's next version.
+    aside = replace(project, settings=replace(project.settings, state_path=str(state), store=""))
     try:
         with storage.storage_errors(f"write {state}"):
             aside.datasets_path.mkdir(parents=True)

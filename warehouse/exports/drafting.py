@@ -44,8 +44,10 @@ def draft_manifest(
     columns: list[OutputColumn],
     placement: Placement,
     change: Change | None,
+    *,
+    tools: Mapping[str, str],
 ) -> Manifest:
-    """The manifest without files, fingerprints, labels and findings."""
+    """The manifest without files, fingerprints, labels and findings; `tools` are versions of what computes."""
     description, owner, maturity = exposure_words(task)
     record = records.read_record(task.project, task.files.id)
     git = (record.git if record else None) or {}
@@ -88,7 +90,7 @@ def draft_manifest(
         findings=(),
         tools={
             "ml-warehouse": installed_version("ml-warehouse"),
-            "duckdb": installed_version("duckdb"),
+            **tools,
             "dbt-core": task.dbt_manifest.dbt_version,
         },
     )

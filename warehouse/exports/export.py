@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 import uuid
@@ -29,16 +28,15 @@ from warehouse.datasets.manifest import Change, Manifest
 from warehouse.datasets.placement import Placement, placed_relations
 from warehouse.datasets.placement_stretches import in_stretches
 from warehouse.datasets.pseudonyms import output_columns
-from warehouse.datasets.row_checks import check_rows, read_table_facts
-from warehouse.datasets.sharing import share_files
+from warehouse.datasets.row_checks import check_rows
 from warehouse.datasets.spec import DatasetSpec
 from warehouse.datasets.splits import is_integer_type, whole_name
 from warehouse.datasets.versions import Version, newest_version
-from warehouse.datasets.writing import write_splits, writing
+from warehouse.datasets.writing import writing
 from warehouse.dbt_manifest import Model, read_dbt_manifest
-from warehouse.engine.local import LocalEngine
+from warehouse.engine.base import Engine
 from warehouse.errors import ExportError, QueryError, VersionError
-from warehouse.exports.committing import commit_version, receive_newest
+from warehouse.exports.committing import clear_leftovers, commit_version, receive_newest
 from warehouse.exports.drafting import (
     Task,
     change_findings,
@@ -50,29 +48,19 @@ from warehouse.exports.drafting import (
     with_labels,
 )
 from warehouse.exports.finishing import with_files, write_texts
+from warehouse.exports.local_workplace import local_workplace
 from warehouse.exports.outcome import Export, Outcome
-from warehouse.exports.placing import place
-from warehouse.exports.sizes import estimated_bytes
+from warehouse.exports.sizes import known_bytes, sampled_bytes
+from warehouse.exports.spark_workplace import spark_workplace
 from warehouse.exports.telling import told
 from warehouse.exports.timing import keep_time
 from warehouse.exports.unchanged import has_same_words, is_known
+from warehouse.exports.workplaces import Workplace
 from warehouse.findings import is_critical
 from warehouse.project import Project
 from warehouse.published import BuildFiles, find_build
 from warehouse.reports.leakage_json import leakage_json
-from warehouse.sql import Query, Relation, Step
-
-MEMORY_MB = 350
-"""DuckDB's memory limit; with Python and the Parquet writers' own buffers, a process stays below 700 MB for tens of
-millions of rows; docs/scale.md says what more take."""
-
-MEMORY_MB_PER_COLUMN = 4
-"""For wide tables: every thread pins blocks and fills a buffer of each column."""
-
-
-def export_memory_mb(*, column_count: int) -> int:
-    """DuckDB's memory limit for an export of so many columns; the bits of every row's split lie beside it."""
-    return max(MEMORY_MB, MEMORY_MB_PER_COLUMN * column_count)
+from warehouse.sql import Relation
 
 
 def export_dataset(
@@ -134,10 +122,10 @@ def export_dataset(
             # Entered first and so left last: nobody waits for the dataset's lock while a catalog is told.
             model = declaration.model
             done = parts.enter_context(told(project, folder.name, build_id=files.id, model=model, now=now))
-        engine = parts.enter_context(_reading(project, files, folder, dry_run=dry_run))
+        workplace = parts.enter_context(_working(project, files, folder, dry_run=dry_run))
         parts.enter_context(writing(folder))
         if not dry_run:
-            receive_newest(project, folder.name)
+            receive_newest(project, folder.name, data=workplace.needs_data_here)
         result = _export(
             Task(
                 project=project,
@@ -147,7 +135,7 @@ def export_dataset(
                 now=now,
                 recorded=recorded,
             ),
-            engine,
+            workplace,
             folder,
             fraction=fraction,
             dry_run=dry_run,
@@ -166,36 +154,19 @@ LOCK_SECONDS = 5.0
 
 
 @contextmanager
-def _reading(project: Project, files: BuildFiles, folder: Path, *, dry_run: bool) -> Iterator[LocalEngine]:
-    """An engine on the build, with the dataset locked and the leftovers of dead exports removed."""
-    # NOTE: a spill folder of our own, since two processes that share one overwrite each other's files.
-    spill = project.temporary_path / f"export-{uuid.uuid4().hex}"
+def _working(project: Project, files: BuildFiles, folder: Path, *, dry_run: bool) -> Iterator[Workplace]:
+    """Where to export from the build, with the dataset locked and the leftovers of dead exports removed."""
     # A tag or a clean-up holds the lock for a moment, which is no reason to fail.
     with storage.lock(folder / ".lock", purpose=f"an export of {folder.name}", timeout=LOCK_SECONDS):
-        with writing(spill):
-            # DuckDB makes the folder itself when it first spills, but not the one above it.
-            spill.parent.mkdir(parents=True, exist_ok=True)
         if not dry_run:
-            with writing(folder):
-                for leftover in folder.glob(".tmp-*"):
-                    shutil.rmtree(leftover, ignore_errors=True)
-        connection = storage.connect(
-            files.database_path,
-            memory_limit=f"{MEMORY_MB}MB",
-            # NOTE: one thread alone cuts row groups elsewhere, and the bytes would depend on the machine.
-            threads=max(2, project.settings.threads or os.cpu_count() or 2),
-            temporary_path=spill,
-        )
-        try:
-            yield LocalEngine(connection)
-        finally:
-            connection.close()
-            shutil.rmtree(spill, ignore_errors=True)
+            clear_leftovers(project, folder)
+        with spark_workplace(project, files) if files.is_on_spark else local_workplace(project, files) as workplace:
+            yield workplace
 
 
 def _export(
     task: Task,
-    engine: LocalEngine,
+    workplace: Workplace,
     folder: Path,
     *,
     fraction: float | None,
@@ -204,15 +175,13 @@ def _export(
 ) -> Export:
     model = task.declaration.model
     assert model is not None
-    relation = Relation.table("warehouse", model.schema, model.alias)
+    engine = workplace.engine
+    relation = workplace.table(model)
     types = _table_types(engine, relation, model, task)
-    limit = export_memory_mb(column_count=len(types))
-    engine.rows(Query.of(Step("allow_memory", f"set memory_limit = '{limit}MB'")))
-    # Aside, earlier versions are links to where they are.
-    linked = [path.resolve() for path in task.project.datasets_path.glob("*/*") if path.is_symlink()]
-    storage.confine(engine.connection, folders=[task.project.datasets_path, task.project.temporary_path, *linked])
+    workplace.prepare(column_count=len(types))
     declared, model = task.declaration.usable(types)
     spec = task.recorded or fraction_spec(declared, fraction, name=folder.name)
+    workplace.check(spec, folder=None if dry_run else folder)
     columns = stored_columns(output_columns(engine, spec, types), spec)
     previous = newest_version(task.project, spec.name)
 
@@ -228,17 +197,17 @@ def _export(
             role="target_distribution",
             columns=tuple(types),
         )
-    facts = read_table_facts(engine, relation, spec, integer_key=integer_key)
+    facts = workplace.table_facts(relation, spec, integer_key=integer_key)
     check_rows(engine, relation, spec, facts)
     # A share of train has the dev and test of the whole, so it follows the versions of the whole.
     whole = previous if fraction is None else newest_version(task.project, task.declaration.name) or previous
     document = task.declaration.document
     spec = resolve_cutoffs(engine, relation, spec, row_count=facts.row_count, declared=document, previous=whole)
     spec, freeze = resolve_freeze(task.project, spec, name=task.declaration.name, declared=document)
-    placement, found = place(engine, relation, spec, facts, columns=columns, freeze=freeze, newest=whole)
+    relation, placement, found = workplace.place(relation, spec, facts, columns=columns, freeze=freeze, newest=whole)
     columns += derived_columns(engine, relation, spec, placement, types)
     change = None if previous is None else _change(engine, relation, columns, placement, previous, spec)
-    manifest = draft_manifest(task, spec, model, columns, placement, change)
+    manifest = draft_manifest(task, spec, model, columns, placement, change, tools=workplace.tools)
     if previous is not None and change is not None and is_same_content(change) and has_same_words(manifest, previous):
         return Export(outcome=Outcome.UNCHANGED, path=previous.path, manifest=previous.manifest)
     # NOTE: only here, since what keeps the order of rows would hold back all but the first stretch.
@@ -257,13 +226,14 @@ def _export(
         outcome = Outcome.DRY_RUN if dry_run else Outcome.REFUSED
         sizes = None
         if dry_run:
-            aside = task.project.temporary_path
-            sizes = estimated_bytes(engine, relation, spec, columns, placement, previous, aside)
+            sizes = known_bytes(spec, columns, placement, previous) or sampled_bytes(
+                workplace.sampled_bytes_per_row(relation, spec, columns, task.project.temporary_path), placement
+            )
         manifest = judged(placed_relations(relation, placement))
         return Export(outcome=outcome, path=None, manifest=manifest, estimated_bytes=sizes)
     temporary = folder / f".tmp-{uuid.uuid4().hex}"
     try:
-        manifest = with_files(manifest, write_splits(engine, relation, spec, columns, placement, temporary))
+        manifest = with_files(manifest, workplace.write(relation, spec, columns, placement, temporary))
         manifest = judged(Version(path=temporary, manifest=manifest).relations)
         if is_critical(manifest.findings):
             return Export(outcome=Outcome.REFUSED, path=None, manifest=manifest)
@@ -271,7 +241,7 @@ def _export(
         if spec.drift.profile:
             written = Version(path=temporary, manifest=manifest)
             reports[profiles.NAME] = profiles.profile_json(written, profiles.make_profile(engine, written))
-        share_files(temporary, manifest.files, folder)
+        workplace.share(temporary, manifest.files)
         write_texts(
             temporary,
             manifest,
@@ -287,7 +257,7 @@ def _export(
 
 
 def _change(
-    engine: LocalEngine,
+    engine: Engine,
     relation: Relation,
     columns: Sequence[OutputColumn],
     placement: Placement,
@@ -305,7 +275,7 @@ def _change(
         ) from error
 
 
-def _table_types(engine: LocalEngine, relation: Relation, model: Model, task: Task) -> dict[str, str]:
+def _table_types(engine: Engine, relation: Relation, model: Model, task: Task) -> dict[str, str]:
     try:
         return {column.name: column.type for column in engine.columns(relation)}
     except QueryError as error:

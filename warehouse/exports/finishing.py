@@ -50,5 +50,6 @@ def write_texts(
             checksums[name] = file_sha256(folder / name)
         checksums[MANIFEST_NAME] = hashlib.sha256(text.encode()).hexdigest()
         storage.write_file(folder / CHECKSUMS_NAME, checksums_text(checksums))
-        storage.sync_folder(folder / "data")
+        if (folder / "data").is_dir():
+            storage.sync_folder(folder / "data")
         storage.write_file(folder / MANIFEST_NAME, text)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from warehouse import runs
 from warehouse.datasets.manifest import Manifest
+from warehouse.datasets.marks import STORED_NAME
 from warehouse.datasets.store_layout import find_stored
 from warehouse.datasets.store_pull import Pull, pull_version
 from warehouse.datasets.versions import MANIFEST_NAME, read_version
@@ -26,7 +27,8 @@ def pull_on_record(project: Project, store: Store, reference: str, *, now: datet
         StorageError: the disk is full or cannot be written.
     """
     found = find_stored(store, reference)
-    if (project.datasets_path / found.dataset / found.number / MANIFEST_NAME).is_file():
+    folder = project.datasets_path / found.dataset / found.number
+    if (folder / MANIFEST_NAME).is_file() and not (folder / STORED_NAME).is_file():
         return pull_version(store, project, found.reference)
     details = {"url": store.url, "reference": found.reference}
     with runs.on_record(project, "pull", now=now, details=details, dataset=found.dataset, is_reading=True) as run:

@@ -18,38 +18,21 @@ from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step, literal
 
 
-def estimated_bytes(
-    engine: Engine,
-    relation: Relation,
-    spec: DatasetSpec,
-    columns: Sequence[OutputColumn],
-    placement: Placement,
-    previous: Version | None,
-    folder: Path,
+def known_bytes(
+    spec: DatasetSpec, columns: Sequence[OutputColumn], placement: Placement, previous: Version | None
 ) -> dict[str, int]:
-    """Roughly the bytes of each split's files.
+    """Roughly the bytes of each split's files, from the newest version's bytes per row.
 
-    From the newest version's bytes per row when it has the same columns in the same format; otherwise from the first
-    rows of the table, written aside and deleted.
-
-    Args:
-        engine: Whose session holds the placement.
-        relation: The model's table.
-        spec: Of the dataset.
-        columns: As they would be written.
-        placement: Of the rows.
-        previous: The newest version.
-        folder: Where a sample may be written for a moment.
-
-    Raises:
-        StorageError: the disk is full or the folder cannot be written.
+    Empty when there is none with the same columns in the same format.
     """
     known = {} if previous is None else _bytes_per_row(previous, spec, columns)
-    if not known:
-        sampled = _sampled_bytes_per_row(engine, relation, spec, columns, folder)
-        known = dict.fromkeys(placement.row_counts, sampled)
-    mean = max(known.values())
-    return {split: round(count * known.get(split, mean)) for split, count in placement.row_counts.items()}
+    mean = max(known.values(), default=0)
+    return {split: round(count * known.get(split, mean)) for split, count in placement.row_counts.items() if known}
+
+
+def sampled_bytes(bytes_per_row: float, placement: Placement) -> dict[str, int]:
+    """Roughly the bytes of each split's files, when rows of all splits take as much."""
+    return {split: round(count * bytes_per_row) for split, count in placement.row_counts.items()}
 
 
 def _bytes_per_row(previous: Version, spec: DatasetSpec, columns: Sequence[OutputColumn]) -> Mapping[str, float]:
@@ -64,9 +47,21 @@ def _bytes_per_row(previous: Version, spec: DatasetSpec, columns: Sequence[Outpu
     }
 
 
-def _sampled_bytes_per_row(
+def sampled_bytes_per_row(
     engine: Engine, relation: Relation, spec: DatasetSpec, columns: Sequence[OutputColumn], folder: Path
 ) -> float:
+    """Roughly what a row takes: from the first rows of the table, written aside and deleted.
+
+    Args:
+        engine: DuckDB.
+        relation: The model's table.
+        spec: Of the dataset.
+        columns: As they would be written.
+        folder: Where the sample may be written for a moment.
+
+    Raises:
+        StorageError: the disk is full or the folder cannot be written.
+    """
     # Arrow files are about as large as CSV, and are not written by the engine.
     format_ = Format.CSV if spec.format is Format.ARROW else spec.format
     terms = ", ".join(written_sql(column, format_) for column in columns)

@@ -1,0 +1,56 @@
+"""Sail, which speaks Spark Connect, as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+SERVER = """
+import sys
+from pysail.spark import SparkConnectServer
+server = SparkConnectServer(ip="127.0.0.1", port=0)
+server.start(background=True)
+print(server.listening_address[1], flush=True)
+sys.stdin.read()
+server.stop()
+"""
+
+
+@dataclass(frozen=True)
+class Sail:
+    remote: str
+    """Its address, without a session: every client gets a catalog of its own there."""
+    process: subprocess.Popen[bytes]
+
+
+@contextmanager
+def sail_server(folder: Path, **environment: str) -> Iterator[Sail]:
+    """Starts a server whose tables lie in this folder, and stops it in the end."""
+    with (
+        (folder / "server.log").open("wb") as log,
+        subprocess.Popen(
+            [sys.executable, "-c", SERVER],
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env={**os.environ, **environment},
+        ) as server,
+    ):
+        assert server.stdin is not None
+        assert server.stdout is not None
+        port = server.stdout.readline().decode().strip()
+        assert port, (folder / "server.log").read_text()
+        try:
+            yield Sail(f"sc://127.0.0.1:{port}", server)
+        finally:
+            server.stdin.close()
+            try:
+                server.wait(20)
+            except subprocess.TimeoutExpired:
+                server.kill()
