@@ -209,3 +209,11 @@ def test_help_loads_nothing_heavy() -> None:
     output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
 
     assert output.splitlines()[-1] == "LOADED []"
+
+
+def test_exports_and_nights_need_no_extra_to_be_imported() -> None:
+    modules = ("warehouse.exports.export", "warehouse.nightly.running", "warehouse.datasets.row_engines")
+    extras = ("grpc", "obstore", "pandas", "pyarrow", "pyspark", "sklearn", "sqlglot")
+    code = f"import sys, {', '.join(modules)}; print([name for name in {extras!r} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

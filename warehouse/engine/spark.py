@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from warehouse.engine.base import Column
 from warehouse.engine.spark_scratch import SessionViews, SparkTables
-from warehouse.engine.spark_sql import SparkStatement, spark_statement
 from warehouse.engine.spark_types import duckdb_type
 from warehouse.errors import QueryError, import_extra
 from warehouse.sql import Query, Relation, Step
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     import pyarrow
     from pyspark.sql.connect.dataframe import DataFrame
     from pyspark.sql.connect.session import SparkSession
+
+    from warehouse.engine.spark_sql import SparkStatement
 
 
 class SparkEngine:
@@ -134,6 +135,9 @@ class SparkEngine:
                 yield types.to_arrow_schema(frame.schema, timezone="UTC").empty_table()
 
     def _statement(self, query: Query) -> SparkStatement:
+        # Here, since it needs the parser of the extra, and this module is imported without it.
+        from warehouse.engine.spark_sql import spark_statement
+
         return spark_statement(query, schemas=self.schemas, tables=self.tables.sources)
 
     def _changed(self, statement: SparkStatement) -> dict[str, list[int]]:
