@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -99,6 +99,7 @@ class SparkTarget:
             is_sail=spark_is_sail(self._session),
         )
         made |= {table.schema for table in tables}
+        self._refuse_to_share(made)
         self._spark_place = SparkPlace(
             remote=shown_remote(self.project.settings.spark_remote),
             catalog=str(self._session.catalog.currentCatalog()),
@@ -138,6 +139,15 @@ class SparkTarget:
         """Leaves the cluster."""
         self._held.close()
         self._session.stop()
+
+    def _refuse_to_share(self, schemas: Collection[str]) -> None:
+        """Another project may have begun a build on this cluster in the same second: its tables are not ours."""
+        taken = sorted(set(schemas) & {str(name) for row in self._rows("show schemas") for name in row.values()})
+        if taken:
+            raise BuildError(
+                problem_list("the cluster has schemas of another project's build, begun in the same second:", taken)
+                + "\n  nothing was built; run it again"
+            )
 
     def _rows(self, statement: str) -> list[dict[str, Any]]:
         frame = run(self._session, statement)
