@@ -152,6 +152,21 @@ def test_a_null_that_a_contract_forbids_stops_the_build(shop: Project) -> None:
     assert published_id(shop) == before
 
 
+def test_schemas_of_another_project_s_build_are_left_alone(spark: Any, shop: Project) -> None:
+    before = published_id(shop)
+    theirs = "b20260117t000000z_main_shop"
+    spark.sql(f"create schema {theirs}")
+
+    with pytest.raises(BuildError, match=f"begun in the same second:[\\s\\S]*{theirs}"):
+        build(shop, 15)
+
+    assert published_id(shop) == before
+    # Nor does whoever clears up afterwards drop them.
+    build(shop, 16)
+    assert schemas(spark, "20260117T000000Z") == [theirs]
+    spark.sql(f"drop schema {theirs}")
+
+
 def test_a_kill_leaves_the_published_build_and_the_next_drops_its_schemas(spark: Any, shop: Project) -> None:
     before = published_id(shop)
     (shop.root / "data/orders.csv").write_text(ORDERS)

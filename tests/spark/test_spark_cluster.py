@@ -1,4 +1,4 @@
-"""What only a real cluster can show: processes that die while they work."""
+"""What only a real cluster can show: processes that die while they work, and what Spark itself refuses."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from spark_cluster import ClusterProcess, java_problem
 
 from warehouse.engine.spark import SparkEngine
+from warehouse.errors import QueryError
 from warehouse.sql import Query, Step
 
 
@@ -35,3 +36,22 @@ def test_a_worker_that_dies_costs_no_answer(cluster: ClusterProcess, spark: Any)
     cluster.start("worker")
 
     assert before == after == engine.rows(count) == [{"n": 1000, "s": 2997}]
+
+
+@pytest.mark.slow
+@pytest.mark.spark_cluster
+def test_a_refusal_is_one_line_without_plan_and_trace(spark: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(QueryError, match=r"UNRESOLVED_COLUMN.*nope") as caught:
+        SparkEngine(spark).rows(Query.of(Step("wrong", "select nope from (select 1 as x)")))
+
+    assert "\n" not in caught.value.reason
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.slow
+@pytest.mark.spark_cluster
+def test_maps_have_hashes(spark: Any) -> None:
+    spark.sql("select map('a', 1) as m, map('a', 1) as same").createOrReplaceTempView("maps")
+    query = Query.of(Step("hashes", "select hash(m) = hash(same) as is_same from maps"))
+
+    assert SparkEngine(spark).rows(query) == [{"is_same": True}]

@@ -166,6 +166,8 @@ class SparkEngine:
 
 _GONE = re.compile(r'StatusCode\.UNAVAILABLE\s+details = "([^";]*)')
 """How an error of the way to the server shows itself, not one of the server."""
+_BEHIND = re.compile(r"\n\n|;\n|\nJVM stacktrace")
+"""Between a reason and what follows it: the statement, its plan, Java's own trace."""
 
 
 class _Errors(AbstractContextManager[None]):
@@ -186,6 +188,5 @@ class _Errors(AbstractContextManager[None]):
             if gone is not None:
                 reason = f"Spark's server does not answer any more: {gone[1]}"
                 raise QueryError(reason, step=self._query.name, statement=self._query.text) from error
-            # Behind an empty line stands the plan, or Java's own trace.
-            reason = str(error).split("\n\n")[0].split("\nJVM stacktrace")[0].strip()
+            reason = _BEHIND.split(str(error), maxsplit=1)[0].strip()
             raise QueryError(reason, step=self._query.name, statement=self._query.text) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 import warnings
@@ -26,7 +27,11 @@ SETTINGS = {
     "spark.sql.ansi.enabled": "true",
     # Text in a statement is what it is.
     "spark.sql.variable.substitute": "false",
+    # Maps are compared entry by entry in their order, as DuckDB does.
+    "spark.sql.legacy.allowHashOnMapType": "true",
 }
+
+_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 
 
 @contextmanager
@@ -70,6 +75,10 @@ def connect_spark(project: Project) -> SparkSession:
         core = import_extra("pyspark.sql.connect.client.core", extra="spark")
         retries = import_extra("pyspark.sql.connect.client.retries", extra="spark")
         errors = import_extra("pyspark.errors", extra="spark")
+        loggers = import_extra("pyspark.logger", extra="spark")
+    for name in _LOGGERS:
+        # What Spark refuses becomes an error here; its client would print it too, as JSON with its plan and its trace.
+        loggers.PySparkLogger.getLogger(name).setLevel(logging.CRITICAL + 1)
     place = shown_remote(remote)
     try:
         builder = core.DefaultChannelBuilder(remote)
