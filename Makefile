@@ -7,6 +7,10 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 # Tests of one file share what they build, so they stay together on one of the cores.
 PYTEST := python -m pytest -n auto --dist loadscope
 
+# Asked of a cluster; all are there with SPARK_TESTS=tests/spark, which takes far longer.
+SPARK_TESTS ?= $(addprefix tests/spark/test_spark, .py _builds.py _cluster.py _cluster_exports.py _drift.py _identity.py _session.py _sql.py \
+	_validation.py)
+
 # The newest DuckDB that the package admits; .venv has the oldest.
 NEXT_DUCKDB := 2.0.0
 
@@ -53,7 +57,7 @@ test: .venv/dev ## Run all the tests
 
 test-spark: .venv/dev .venv-spark/pyspark ## Run the tests of Spark on a cluster of Apache Spark (needs Java 17)
 	TEST_SPARK_HOME=$$(.venv-spark/bin/python -c 'import pyspark; print(*pyspark.__path__)') \
-		$(BIN)/python -m pytest -q --timeout 1200 --durations 10 tests/spark
+		$(BIN)/python -m pytest -q --timeout 1200 --durations 10 $(SPARK_TESTS)
 
 torch: .venv/dev ## Install PyTorch and test loading into it
 	$(INSTALL) --editable '.[torch]'
