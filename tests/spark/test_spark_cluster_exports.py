@@ -21,6 +21,7 @@ from warehouse.datasets.differences import compare_versions
 from warehouse.datasets.fingerprints import content_fingerprint
 from warehouse.datasets.verification import verify_version
 from warehouse.datasets.versions import Version, find_version, read_version, version_numbers
+from warehouse.engine import spark_session
 from warehouse.engine.local import LocalEngine
 from warehouse.engine.spark_session import connect_spark
 from warehouse.exports.export import export_dataset
@@ -177,3 +178,26 @@ def test_a_worker_that_dies_while_files_are_written_costs_no_row(
     done = run("export", "late")
     assert done.code == 0, done
     assert find_version(fake.project, "late").path == newest.path
+
+
+def test_a_server_that_dies_while_files_are_written_is_one_clear_error(
+    own: ClusterProcess, fake: SparkFake, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spark_session, "RETRIES", 2)
+    watch = kill_while_written(fake, lambda: own.kill("connect1"))
+
+    done = run("export", "late")
+
+    watch.join(1)
+    assert not watch.is_alive()
+    assert done.code == 2, done
+    assert "Spark could not write" in done.err
+    assert "nothing was changed" in done.err
+    assert "Traceback" not in done.err
+    check_whole(fake, "1.0.0")
+
+    own.start("connect")
+    # Its catalog outlives it, and so does the build.
+    done = run("export", "late")
+    assert done.code == 0, done
+    check_whole(fake, "1.0.0", "1.1.0")
