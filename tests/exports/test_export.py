@@ -23,6 +23,7 @@ from warehouse.datasets.splits import split_bounds, split_of
 from warehouse.datasets.versions import find_version
 from warehouse.errors import ExportError, ProjectError, SpecError, VersionError
 from warehouse.exports import export as export_module
+from warehouse.exports import local_workplace
 from warehouse.exports.outcome import Export, Outcome
 from warehouse.project import Project
 
@@ -752,7 +753,7 @@ def test_the_bytes_do_not_depend_on_the_number_of_threads(
 def test_what_does_not_fit_into_memory_is_spilled_and_removed(
     fake: Fake, export: Exporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export_module, "MEMORY_MB", 100)
+    monkeypatch.setattr(local_workplace, "MEMORY_MB", 100)
     rows = "select md5(i::varchar) as id, md5((i + 1)::varchar) as a from range(1000000) as r(i)"
     fake.build({"key": "id", "split": HASH, "order": "key"}, rows=rows)
 

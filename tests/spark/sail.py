@@ -39,7 +39,8 @@ def sail_server(folder: Path, **environment: str) -> Iterator[Sail]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env={**os.environ, **environment},
+            # Sail ends a session, with its catalog, that nobody asks for two minutes.
+            env={**os.environ, "SAIL_SPARK__SESSION_TIMEOUT_SECS": "86400", **environment},
         ) as server,
     ):
         assert server.stdin is not None
