@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 import pytest
 from common import source_of_shop
+from spark_shop import copy_shop
 
 from warehouse import records
 from warehouse.build_tables import read_build_manifest
@@ -33,17 +34,7 @@ from warehouse.site.published_tables import published_tables
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
-SOURCE = """
-sources:
-  - name: shop
-    config:
-      meta:
-        external_location: "read_csv('{{ env_var('WAREHOUSE_ROOT', '.') }}/data/{name}.csv', all_varchar = true)"
-    tables:
-      - name: orders
-"""
 EXPOSURE = """
 exposures:
   - name: spending
@@ -67,20 +58,12 @@ expectations:
 def shop(spark_remote: str, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The tiny project with a target on Spark."""
     root = tmp_path_factory.mktemp("builds") / "a project"
-    shutil.copytree(ROOT / "tests/projects/tiny", root)
-    shutil.copytree(ROOT / "macros", root / "macros")
-    shutil.copyfile(ROOT / "profiles.yml", root / "profiles.yml")
-    models = (root / "models/models.yml").read_text()
-    (root / "models/models.yml").write_text(SOURCE + models[models.index("models:") :])
-    (root / "models/stg_orders.sql").write_text(
-        "select order_id::integer as order_id, customer, amount::integer as amount from {{ source('shop', 'orders') }}"
-    )
+    copy_shop(root, exposure=EXPOSURE)
     (root / "models/orders.yml").write_text(
         "models:\n  - name: kept\n    config: {contract: {enforced: true}}\n    columns:\n"
         "      - {name: customer, data_type: string, constraints: [{type: not_null}]}\n"
     )
     (root / "models/kept.sql").write_text("{{ config(materialized='table') }} select customer from {{ ref('orders') }}")
-    (root / "models/exposures.yml").write_text(EXPOSURE)
     (root / "expectations").mkdir()
     (root / "expectations/customers.yml").write_text(SUITE)
     project = Project.find(root)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 from spark_cluster import ClusterProcess, spark_cluster
 from spark_fakes import SparkFake, told
+from spark_shop import copy_shop
 
 from warehouse.builds import build_warehouse
 from warehouse.datasets.differences import compare_versions
@@ -30,17 +30,7 @@ from warehouse.storage import connect
 
 pytestmark = [pytest.mark.slow, pytest.mark.spark_cluster]
 
-ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
-SOURCE = """
-sources:
-  - name: shop
-    config:
-      meta:
-        external_location: "read_csv('{{ env_var('WAREHOUSE_ROOT', '.') }}/data/{name}.csv', all_varchar = true)"
-    tables:
-      - name: orders
-"""
 EXPOSURE = """
 exposures:
   - name: spending
@@ -124,15 +114,7 @@ def check_same(here: Version, there: Version) -> None:
 
 def test_a_project_builds_and_exports_what_duckdb_does(own: ClusterProcess, tmp_path: Path) -> None:
     root = tmp_path / "a project"
-    shutil.copytree(ROOT / "tests/projects/tiny", root)
-    shutil.copytree(ROOT / "macros", root / "macros")
-    shutil.copyfile(ROOT / "profiles.yml", root / "profiles.yml")
-    models = (root / "models/models.yml").read_text()
-    (root / "models/models.yml").write_text(SOURCE + models[models.index("models:") :])
-    (root / "models/stg_orders.sql").write_text(
-        "select order_id::integer as order_id, customer, amount::integer as amount from {{ source('shop', 'orders') }}"
-    )
-    (root / "models/exposures.yml").write_text(EXPOSURE)
+    copy_shop(root, exposure=EXPOSURE)
     orders = "".join(f"{order},c{order % 47},{order * 7 % 90}\n" for order in range(1, 301))
     (root / "data/orders.csv").write_text(f"order_id,customer,amount\n{orders}")
     project = Project.find(root)
