@@ -11,8 +11,12 @@ import pytest
 from sail import sail_server
 from spark_cluster import ClusterProcess, java_problem, spark_cluster
 
+from warehouse.engine.local import LocalEngine
+from warehouse.engine.spark import SparkEngine
+from warehouse.engine.spark_opening import spark_engine
 from warehouse.engine.spark_session import connect_spark
 from warehouse.project import Project, Settings
+from warehouse.storage import connect
 
 SPARK_HOME = os.environ.get("TEST_SPARK_HOME")
 """Folder of the Python package pyspark: with it, all tests here run on a cluster of Apache Spark. `make test-spark`."""
@@ -72,3 +76,17 @@ def spark(spark_project: Project) -> Iterator[object]:
     session = connect_spark(spark_project)
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="module")
+def here() -> Iterator[LocalEngine]:
+    """DuckDB, without a table."""
+    with connect(None) as connection:
+        yield LocalEngine(connection)
+
+
+@pytest.fixture(scope="module")
+def there(spark_project: Project) -> Iterator[SparkEngine]:
+    """The server, with a scratch schema as commands have it."""
+    with spark_engine(spark_project) as engine:
+        yield engine

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,8 @@ from warehouse.datasets.spec import ColumnSplit, DatasetSpec
 from warehouse.engine.base import Engine
 from warehouse.engine.local import LocalEngine
 from warehouse.engine.spark import SparkEngine
-from warehouse.engine.spark_opening import spark_engine
 from warehouse.errors import PredictionError
-from warehouse.project import Project
 from warehouse.sql import Relation
-from warehouse.storage import connect
 
 
 def chance(number: int) -> str:
@@ -67,18 +63,6 @@ PREDICTIONS = {
 }
 SPEC = DatasetSpec(name="d", model="m", key=("id",), label="flag", split=ColumnSplit(column="part"))
 SLICES = SliceQuestion()
-
-
-@pytest.fixture(scope="module")
-def here() -> Iterator[LocalEngine]:
-    with connect(None) as connection:
-        yield LocalEngine(connection)
-
-
-@pytest.fixture(scope="module")
-def there(spark_project: Project) -> Iterator[SparkEngine]:
-    with spark_engine(spark_project) as engine:
-        yield engine
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,6 @@ from warehouse.checks.drift.periods import fitting_period
 from warehouse.checks.drift.series import compare_over_time
 from warehouse.engine.local import LocalEngine
 from warehouse.engine.spark import SparkEngine
-from warehouse.engine.spark_opening import spark_engine
-from warehouse.project import Project
 from warehouse.sql import Relation
 from warehouse.statistics.coded import Every
 from warehouse.storage import connect
@@ -55,18 +52,6 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
             connection.execute(f"copy ({ROWS.format(**how)}) to '{folder}/{side}.parquet'")
     left, right = (Relation.parquet([f"{folder}/{side}.parquet"], name=side) for side in sides)
     return left, right
-
-
-@pytest.fixture(scope="module")
-def here() -> Iterator[LocalEngine]:
-    with connect(None) as connection:
-        yield LocalEngine(connection)
-
-
-@pytest.fixture(scope="module")
-def there(spark_project: Project) -> Iterator[SparkEngine]:
-    with spark_engine(spark_project) as engine:
-        yield engine
 
 
 @pytest.mark.parametrize("groups", [(), ("plane", "carrier")], ids=["rows", "groups"])

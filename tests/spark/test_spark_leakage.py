@@ -15,9 +15,7 @@ from warehouse.checks.leakage.search import find_leaks
 from warehouse.datasets.spec import DatasetSpec, Deduplicate, Grouping, HashSplit, NearText, TimeSplit
 from warehouse.engine.local import LocalEngine
 from warehouse.engine.spark import SparkEngine
-from warehouse.engine.spark_opening import spark_engine
 from warehouse.errors import QueryError
-from warehouse.project import Project
 from warehouse.sql import Query, Relation, Step
 from warehouse.statistics.components import order_sql
 from warehouse.storage import connect
@@ -86,12 +84,6 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEngine]:
     with connect(None) as connection:
         connection.execute(f"create table base as {ROWS}")
         yield LocalEngine(connection)
-
-
-@pytest.fixture(scope="module")
-def there(spark_project: Project) -> Iterator[SparkEngine]:
-    with spark_engine(spark_project) as engine:
-        yield engine
 
 
 @pytest.fixture(scope="module")

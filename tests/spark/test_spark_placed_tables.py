@@ -21,10 +21,8 @@ from warehouse.datasets.row_checks import check_rows, read_table_facts
 from warehouse.datasets.versions import find_version, newest_version
 from warehouse.engine.local import LocalEngine
 from warehouse.engine.spark import SparkEngine
-from warehouse.engine.spark_opening import spark_engine
 from warehouse.errors import ExportError
 from warehouse.exports.export import export_dataset
-from warehouse.project import Project
 from warehouse.sql import Relation
 from warehouse.storage import connect
 
@@ -106,12 +104,6 @@ def files(here: LocalEngine, tmp_path_factory: pytest.TempPathFactory) -> Relati
     path: Path = tmp_path_factory.mktemp("placed") / "rows.parquet"
     here.connection.execute(f"copy t to '{path}'")
     return Relation.parquet([str(path)], name="t")
-
-
-@pytest.fixture(scope="module")
-def there(spark_project: Project) -> Iterator[SparkEngine]:
-    with spark_engine(spark_project) as engine:
-        yield engine
 
 
 @pytest.mark.parametrize("rule", PLAIN)
