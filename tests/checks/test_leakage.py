@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from warehouse.checks.leakage import overlap
 from warehouse.checks.leakage.result import LeakageResult
 from warehouse.checks.leakage.search import find_leaks, find_leaks_in_placement
 from warehouse.datasets.placement import place_rows
@@ -106,6 +107,20 @@ def test_an_entity_in_two_splits_is_critical_and_null_is_nobody(engine: LocalEng
     assert found(both)["shared_entities"].severity is Severity.CRITICAL
     assert both.entities[0].row_counts == {"train": 5, "test": 3}
     assert both.entities[0].examples == ("7",)
+
+
+def test_the_entities_of_many_rows_are_asked_in_slices(engine: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = replace(SPEC, groups=("who",))
+    train, test = rows_sql(0, TRAIN, who="i // 10"), rows_sql(TRAIN, TEST, who="i // 10")
+    test = f"{test} union all {rows_sql(9000, 40, who='i % 13')}"
+    at_once = leaks(engine, train, test, spec)
+    monkeypatch.setattr(overlap, "ROWS_AT_ONCE", 700)
+
+    in_slices = leaks(engine, train, test, spec)
+
+    assert in_slices.entities == at_once.entities
+    assert at_once.entities[0].value_count == 13
+    assert in_slices.findings == at_once.findings
 
 
 def test_linked_groups_are_checked_one_by_one_and_composite_ones_together(engine: LocalEngine) -> None:

@@ -9,8 +9,9 @@ from warehouse.checks.drift.effects import find_effects
 from warehouse.checks.drift.evidence import gather_evidence
 from warehouse.engine.local import LocalEngine
 from warehouse.sql import Relation
+from warehouse.statistics import clusters
 from warehouse.statistics.cells import Cell, distribution_cells
-from warehouse.statistics.clusters import clustering
+from warehouse.statistics.clusters import Clustering, clustering
 from warehouse.statistics.distance import measure_jensen_shannon
 from warehouse.statistics.kinds import family_of
 from warehouse.statistics.pair import compare_relations
@@ -34,6 +35,17 @@ def clustering_of(engine: LocalEngine, sql: str, *groups: str) -> dict[str, floa
         ).design_effect
         for pair in pairs
     }
+
+
+def numbers_of(known: Clustering) -> list[float]:
+    effects = [known.design_effect, known.concentration, known.rest_effect or 0.0]
+    return [
+        known.group_count,
+        known.lone_rows,
+        known.lone_squares,
+        *effects,
+        *(effect for _, effect in sorted(known.cell_effects.items())),
+    ]
 
 
 def test_rows_of_one_value_per_group_count_as_one_row_each(engine: LocalEngine) -> None:
@@ -73,6 +85,44 @@ def test_several_columns_make_a_group_together(engine: LocalEngine) -> None:
     )
 
     assert effects["x"] == pytest.approx(50, rel=0.1)
+
+
+def test_the_groups_of_many_rows_are_asked_in_slices_to_the_same_numbers(
+    engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.connection.execute(
+        """
+        create table t as
+        select i // 40 as "a 'group'", i % 3 as b, sqrt(i) as number, 'c' || (i // 50) % 6 as name,
+        case when i % 7 = 0 then [i] end as list from range(4000) as r(i)
+        """
+    )
+    keys = ["a 'group'", "b"]
+    columns = compare_relations(engine, T, T, skip=keys).columns
+
+    def found() -> list[Clustering]:
+        return [
+            clustering(
+                engine,
+                T,
+                Measured(pair.name, pair.family),
+                distribution_cells(pair),
+                keys,
+                row_count=4000,
+                with_lone_values=False,
+            )
+            for pair in columns
+        ]
+
+    at_once = found()
+    monkeypatch.setattr(clusters, "ROWS_AT_ONCE", 900)
+    in_slices = found()
+
+    # Sums of the same whole numbers; only doubles are then added in another order.
+    for some, whole in zip(in_slices, at_once, strict=True):
+        assert numbers_of(some) == pytest.approx(numbers_of(whole), rel=1e-12)
+    assert {known.group_count for known in at_once} == {300}
+    assert [pair.name for pair in columns] == ["number", "name", "list"]
 
 
 def test_rows_without_a_group_are_left_out(engine: LocalEngine) -> None:

@@ -206,12 +206,12 @@ def _export(
     spec, freeze = resolve_freeze(task.project, spec, name=task.declaration.name, declared=document)
     relation, placement, found = workplace.place(relation, spec, facts, columns=columns, freeze=freeze, newest=whole)
     columns += derived_columns(engine, relation, spec, placement, types)
-    change = None if previous is None else _change(engine, relation, columns, placement, previous, spec)
+    # NOTE: for answers whose rows may come in any order; what keeps it would hold back all but the first stretch.
+    asked, answered = in_stretches(relation, placement, facts.blocks)
+    change = None if previous is None else _change(engine, asked, columns, answered, previous, spec)
     manifest = draft_manifest(task, spec, model, columns, placement, change, tools=workplace.tools)
     if previous is not None and change is not None and is_same_content(change) and has_same_words(manifest, previous):
         return Export(outcome=Outcome.UNCHANGED, path=previous.path, manifest=previous.manifest)
-    # NOTE: only here, since what keeps the order of rows would hold back all but the first stretch.
-    asked, answered = in_stretches(relation, placement, facts.blocks)
     leaks = find_leaks_in_placement(engine, asked, answered, spec, types=types, exported=exported_columns(spec, types))
     found += (*drop_findings(manifest), *change_findings(manifest, allow_split_changes=allow_split_changes))
     found += leaks.findings

@@ -11,11 +11,14 @@ import numpy as np
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step, identifier
 from warehouse.statistics.cells import Cell
+from warehouse.statistics.group_slices import slice_count, slice_sql
 from warehouse.statistics.lasting_hashes import part_sql
 from warehouse.statistics.profile import Measured
 
 PARTS = 128
 """Groups are put into so many parts by a hash, whose spread tells how the cells vary together."""
+ROWS_AT_ONCE = 50_000_000
+"""Of more rows, groups are asked in slices: a statement holds a row per group and cell, several times over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +51,55 @@ INDEPENDENT = Clustering(group_count=0, design_effect=1.0, lone_rows=0, lone_squ
 """Rows that come in no groups."""
 
 
+@dataclass(frozen=True, slots=True)
+class CellSums:
+    """What is known of some groups; sums of other groups may be added up."""
+
+    rows: Sequence[Mapping[str, Any]]
+    """As `cell_sums_sql` says."""
+    group_squares: float
+    """Sum of n squared over all groups."""
+    group_count: int
+
+
+def cell_sums(
+    engine: Engine,
+    relation: Relation,
+    column: Measured,
+    cells: Sequence[Cell],
+    groups: Sequence[str],
+    *,
+    row_count: int,
+) -> CellSums:
+    """The sums of all groups; of many rows, some groups after the others."""
+    count = slice_count(engine, row_count=row_count, rows_at_once=ROWS_AT_ONCE)
+    found: list[CellSums] = []
+    for index in range(count):
+        within = slice_sql([identifier(group) for group in groups], index, count)
+        rows = engine.rows(cell_sums_sql(relation, column, cells, groups, row_count=row_count, within=within))
+        if rows:
+            found.append(CellSums(rows, float(rows[0]["group_squares"]), int(rows[0]["group_count"])))
+    return CellSums(
+        [row for sums in found for row in sums.rows],
+        sum(sums.group_squares for sums in found),
+        sum(sums.group_count for sums in found),
+    )
+
+
 def cell_sums_sql(
-    relation: Relation, column: Measured, cells: Sequence[Cell], groups: Sequence[str], *, row_count: int
+    relation: Relation,
+    column: Measured,
+    cells: Sequence[Cell],
+    groups: Sequence[str],
+    *,
+    row_count: int,
+    within: str = "true",
 ) -> Query:
     """One row per part and cell: `row_count`, and over its groups the sums of x squared and of x n.
 
     Every row also has the sum of n squared over all groups, and their number. x is a group's rows in the cell, n its
     rows in all; a part is some of the groups, by a hash. A cell is a bin, a value, or (null) everything else.
+    `within` is a condition on the groups: those that are asked.
     """
     bounds = [cell.label[1] for cell in cells if isinstance(cell.label, tuple)]
     values = [cell.label for cell in cells if cell.has_value and not isinstance(cell.label, tuple)]
@@ -73,7 +118,7 @@ def cell_sums_sql(
     part = part_sql(keys.split(", "), parts=PARTS, row_count=row_count)
     present = " and ".join(f"{identifier(group)} is not null" for group in groups)
     return Query.of(
-        Step("rows", f"select {members}, {value} as value from {relation.sql} where {present}"),
+        Step("rows", f"select {members}, {value} as value from {relation.sql} where {present} and {within}"),
         Step("rows_in_cells", f"select {keys}, {cell} as cell from rows"),
         Step("groups_in_cells", f"select {keys}, cell, count(*) as x from rows_in_cells group by {keys}, cell"),
         Step("groups", f"select {keys}, sum(x) as n, {part} as part from groups_in_cells group by {keys}"),
@@ -138,19 +183,18 @@ def clustering(
     second, by which few heavy directions count (`concentration`); their covariance is that of random groups (Wolter
     2007, chapter 2).
     """
-    rows = engine.rows(cell_sums_sql(relation, column, cells, groups, row_count=row_count))
+    found = cell_sums(engine, relation, column, cells, groups, row_count=row_count)
     lone = engine.rows(lone_values_sql(relation, column, groups))[0] if with_lone_values else {}
-    group_count = int(rows[0]["group_count"]) if rows else 0
+    group_count = found.group_count
     lone_rows, lone_squares = int(lone.get("lone_rows", 0)), int(lone.get("lone_squares", 0))
-    sums = _sums_per_cell(rows)
+    sums = _sums_per_cell(found.rows)
     if len(sums) < 2 or group_count < 2:
         return Clustering(group_count=group_count, design_effect=1.0, lone_rows=lone_rows, lone_squares=lone_squares)
     total = sum(row_count for row_count, _, _ in sums.values())
-    of_groups = float(rows[0]["group_squares"])
     spread, effects = 0.0, {}
     for cell, (row_count, squares, products) in sums.items():
         share = row_count / total
-        variance = (squares - 2 * share * products + share * share * of_groups) / (total * share)
+        variance = (squares - 2 * share * products + share * share * found.group_squares) / (total * share)
         spread += variance
         effects[cell] = max(1.0, variance / (1 - share) * group_count / (group_count - 1))
     has_values = any(cell.has_value and not isinstance(cell.label, tuple) for cell in cells)
@@ -160,7 +204,7 @@ def clustering(
     return Clustering(
         group_count=group_count,
         design_effect=max(1.0, spread / (len(sums) - 1) * group_count / (group_count - 1)),
-        concentration=_concentration(rows, list(sums)),
+        concentration=_concentration(found.rows, list(sums)),
         cell_effects={cell: effect for cell, effect in effects.items() if cell is not None} if has_values else {},
         lone_rows=lone_rows,
         lone_squares=lone_squares,
@@ -190,7 +234,7 @@ def _concentration(rows: Sequence[Mapping[str, Any]], cells: Sequence[Any]) -> f
         return 1.0
     counts = np.zeros((len(parts), len(cells)))
     for row in rows:
-        counts[parts[int(row["part"])], places[row["cell"]]] = int(row["row_count"])
+        counts[parts[int(row["part"])], places[row["cell"]]] += int(row["row_count"])
     total = counts.sum()
     shares = counts.sum(axis=0) / total
     residuals = (counts - np.outer(counts.sum(axis=1), shares)) / np.sqrt(shares * total)

@@ -9,12 +9,18 @@ from warehouse.checks.leakage.result import PairCount, SharedValues
 from warehouse.checks.leakage.rows import EXAMPLE_COUNT, LeakColumn, SplitRows
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Step
+from warehouse.statistics.group_slices import slice_count, slice_sql
+
+ROWS_AT_ONCE = 100_000_000
+"""Of more rows, values are asked in slices: grouped within the memory of an export, more could not be."""
 
 
-def splits_per_value_step(rows: SplitRows, columns: Sequence[LeakColumn], *, masked: bool) -> Step:
+def splits_per_value_step(
+    rows: SplitRows, columns: Sequence[LeakColumn], *, masked: bool, within: str = "true"
+) -> Step:
     """One row per value (or tuple) that stands in several splits: `v0`..., `mask` if asked (bit i: split i has it).
 
-    A NULL names nobody, so it is shared by nobody.
+    A NULL names nobody, so it is shared by nobody. `within` is a condition on the values: those that are asked.
     """
     values = ", ".join(f"{column.sql} as v{index}" for index, column in enumerate(columns))
     present = " and ".join(f"{column.sql} is not null" for column in columns)
@@ -26,29 +32,29 @@ def splits_per_value_step(rows: SplitRows, columns: Sequence[LeakColumn], *, mas
         select
             {values},{mask}
         from {rows.relation.sql}
-        where {present}
+        where {present} and {within}
         group by {grouped}
         having min(s) < max(s)
         """,
     )
 
 
-def shared_count_sql(rows: SplitRows, columns: Sequence[LeakColumn]) -> Query:
+def shared_count_sql(rows: SplitRows, columns: Sequence[LeakColumn], *, within: str = "true") -> Query:
     """One row: `value_count`, how many values stand in several splits."""
     return Query.of(
-        splits_per_value_step(rows, columns, masked=False),
+        splits_per_value_step(rows, columns, masked=False, within=within),
         Step("shared_count", "select count(*) as value_count from shared_values"),
     )
 
 
-def shared_values_sql(rows: SplitRows, columns: Sequence[LeakColumn]) -> Query:
+def shared_values_sql(rows: SplitRows, columns: Sequence[LeakColumn], *, within: str = "true") -> Query:
     """One row per set of splits that share values: `mask`, `value_count`, `rows_0`... per split, `examples`."""
     matches = " and ".join(f"all_rows.{column.sql} = shared_values.v{i}" for i, column in enumerate(columns))
     example = ", ".join(column.example_sql for column in columns)
     counts = ",\n".join(f"count(*) filter (all_rows.s = {place}) as rows_{place}" for place in range(len(rows.splits)))
     values = ", ".join(f"v{index}" for index in range(len(columns)))
     return Query.of(
-        splits_per_value_step(rows, columns, masked=True),
+        splits_per_value_step(rows, columns, masked=True, within=within),
         Step(
             "rows_per_shared_value",
             f"""
@@ -80,11 +86,18 @@ def shared_values_sql(rows: SplitRows, columns: Sequence[LeakColumn]) -> Query:
 
 def read_shared_values(engine: Engine, rows: SplitRows, columns: Sequence[LeakColumn]) -> SharedValues:
     """Which values of these columns, together, stand in several splits. One grouping; a second one only if any do."""
-    (found,) = engine.rows(shared_count_sql(rows, columns))
+    count = slice_count(engine, row_count=rows.row_count, rows_at_once=ROWS_AT_ONCE)
+    slices = [slice_sql([column.sql for column in columns], index, count) for index in range(count)]
+    value_count, shared = 0, []
+    for within in slices:
+        (found,) = engine.rows(shared_count_sql(rows, columns, within=within))
+        if found["value_count"]:
+            value_count += found["value_count"]
+            shared.append(within)
     name = ", ".join(column.name for column in columns)
-    if not found["value_count"]:
+    if not shared:
         return SharedValues(name=name, value_count=0, row_counts={}, pairs=(), examples=())
-    masks = engine.rows(shared_values_sql(rows, columns))
+    masks = [row for within in shared for row in engine.rows(shared_values_sql(rows, columns, within=within))]
     pairs = []
     for left, right in combinations(range(len(rows.splits)), 2):
         both = 1 << left | 1 << right
@@ -94,7 +107,7 @@ def read_shared_values(engine: Engine, rows: SplitRows, columns: Sequence[LeakCo
     examples = sorted(example for row in masks for example in row["examples"])[:EXAMPLE_COUNT]
     return SharedValues(
         name=name,
-        value_count=found["value_count"],
+        value_count=value_count,
         row_counts={
             split: count
             for place, split in enumerate(rows.splits)

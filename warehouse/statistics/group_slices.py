@@ -1,0 +1,24 @@
+"""Groups asked some after the others, so that no statement holds a state for all of them.
+
+DuckDB spills what a grouping holds, but not without end: beyond some share of its memory a statement fails. Groups are
+disjoint, so whatever is summed over them may be asked in slices, each with a scan of its own, and added up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from warehouse.engine.base import Engine
+
+
+def slice_count(engine: Engine, *, row_count: int, rows_at_once: int) -> int:
+    """In how many slices to ask the groups of so many rows; a cluster has its own ways, so all at once there."""
+    return 1 if engine.is_distributed else max(1, -(-row_count // rows_at_once))
+
+
+def slice_sql(columns: Sequence[str], index: int, count: int) -> str:
+    """Whether a row's group is in this slice, as a condition; the columns are expressions that name the group."""
+    if count == 1:
+        return "true"
+    # NOTE: without the cast the remainder would be one of 128 bits, which takes many times as long.
+    return f"hash({', '.join(columns)}) % {count}::ubigint = {index}"
