@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from warehouse.engine.base import Column
+from warehouse.engine.spark_frames import arrow_tables, question
 from warehouse.engine.spark_scratch import SessionViews, SparkTables
 from warehouse.engine.spark_types import duckdb_type
 from warehouse.errors import QueryError, import_extra
@@ -122,17 +123,7 @@ class SparkEngine:
             if statement.is_change:
                 yield pyarrow.table(self._changed(statement))
                 return
-            frame = self._frame(statement)
-            # NOTE: `collect` makes rows of it one by one, and `toArrow` asks for the schema once more.
-            client = self.session.client
-            schema = None
-            for part in client.to_table_as_iterator(frame._plan.to_proto(client), {}):
-                if isinstance(part, pyarrow.Table):
-                    schema = part.schema
-                    yield part
-            if schema is None:
-                types = import_extra("pyspark.sql.pandas.types", extra="spark")
-                yield types.to_arrow_schema(frame.schema, timezone="UTC").empty_table()
+            yield from arrow_tables(self._frame(statement))
 
     def _statement(self, query: Query) -> SparkStatement:
         # Here, since it needs the parser of the extra, and this module is imported without it.
@@ -153,7 +144,7 @@ class SparkEngine:
 
     def _frame(self, statement: SparkStatement) -> DataFrame:
         self._name_files(statement)
-        return self.session.sql(statement.sql)
+        return question(self.session, statement.sql)
 
     def _name_files(self, statement: SparkStatement) -> None:
         """Makes views of files that have none yet: finding out what columns files have is a job of its own."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from warehouse.engine.base import Column
 from warehouse.engine.spark import SparkEngine
+from warehouse.engine.spark_frames import answers
 from warehouse.engine.spark_types import duckdb_type
 from warehouse.engine.spark_values import spark_identifier
 from warehouse.errors import QueryError
@@ -66,7 +67,7 @@ def numbered_rows(engine: SparkEngine, folder: str, *, number: str) -> Mapping[i
     """
     with engine.errors(_reading(folder)):
         counts = engine.session.read.parquet(folder).groupBy(number).count()
-        return {int(row[0]): int(row[1]) for row in counts.collect()}
+        return {int(row[number]): int(row["count"]) for row in answers(counts)}
 
 
 def numbered_columns(engine: SparkEngine, folder: str, *, number: str) -> tuple[Column, ...]:
@@ -87,22 +88,19 @@ def numbered_files(engine: SparkEngine, folder: str, *, number: str) -> tuple[Nu
         QueryError: the workers find no files, or cannot read one, as when it is larger than what Spark holds as one
             value: 2 GiB.
     """
-    statement = f"select path, length as byte_count, sha2(content, 256) as sha256 from {_FILES}"
-    query = Query.of(Step("files", statement))
-    with engine.errors(query):
-        engine.session.read.format("binaryFile").load(folder).createOrReplaceTempView(_FILES)
-        rows = engine.session.sql(statement).collect()
+    with engine.errors(_reading(folder)):
+        files = engine.session.read.format("binaryFile").load(folder)
+        rows = answers(files.selectExpr("path", "length as byte_count", "sha2(content, 256) as sha256"))
     return tuple(sorted((_numbered(row, number) for row in rows), key=lambda file: file.number))
 
 
-_FILES = "numbered_files"
-
-
-def _numbered(row: Any, number: str) -> NumberedFile:
-    match = re.search(rf"/({re.escape(number)}=(\d+)/[^/]+)$", f"/{row.path}")
+def _numbered(row: Mapping[str, Any], number: str) -> NumberedFile:
+    match = re.search(rf"/({re.escape(number)}=(\d+)/[^/]+)$", f"/{row['path']}")
     if match is None:
-        raise QueryError(f"{row.path} is no file of a number", step="files", statement=spark_identifier(number))
-    return NumberedFile(number=int(match[2]), path=match[1], byte_count=int(row.byte_count), sha256=str(row.sha256))
+        raise QueryError(f"{row['path']} is no file of a number", step="files", statement=spark_identifier(number))
+    return NumberedFile(
+        number=int(match[2]), path=match[1], byte_count=int(row["byte_count"]), sha256=str(row["sha256"])
+    )
 
 
 def _reading(folder: str) -> Query:

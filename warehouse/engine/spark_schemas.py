@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from warehouse.engine.spark_frames import question
 from warehouse.engine.spark_values import spark_identifier, spark_text
 from warehouse.errors import QueryError, import_extra
 
@@ -172,7 +173,7 @@ def _columns(session: SparkSession, schema: str, name: str) -> list[str]:
 
 def _schema(session: SparkSession, statement: str) -> Any:
     with spark_errors(statement):
-        return session.sql(statement).schema
+        return question(session, statement).schema
 
 
 def _without(null_texts: Sequence[str], column: str) -> str:

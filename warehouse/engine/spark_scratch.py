@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
+from warehouse.engine.spark_frames import answers, question
 from warehouse.engine.spark_schemas import drop_schemas, run, spark_errors
 from warehouse.engine.spark_values import spark_identifier
 from warehouse.errors import QueryError
@@ -116,9 +117,9 @@ class ScratchTables:
         part = self._write(name, rows)
         statement = f"select count(*) as row_count from {part}"
         with spark_errors(statement):
-            (row,) = self._session.sql(statement).collect()
+            (row,) = answers(question(self._session, statement))
         self._parts[name.lower()].append(part)
-        return int(row.row_count)
+        return int(row["row_count"])
 
     def drop(self, name: str) -> None:
         """Drops it; one that is not there is fine."""

@@ -104,8 +104,8 @@ def connect_spark(project: Project) -> SparkSession:
     # The error that follows says as much.
     warnings.filterwarnings("ignore", message=r"\[RETRIES_EXCEEDED\]", category=UserWarning)
     try:
-        for key, value in SETTINGS.items():
-            session.conf.set(key, value)
+        # NOTE: `session.conf.set` takes a round trip for each.
+        session.conf._set_all(SETTINGS, silent=False)
     except (errors.PySparkException, grpc.RpcError) as error:
         session.stop()
         raise StorageError(

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.sql import compiler
 
-from warehouse.engine.spark_schemas import run, spark_errors
+from warehouse.engine.spark_frames import question, typed_answers
+from warehouse.engine.spark_schemas import spark_errors
 from warehouse.engine.spark_sql import spark_statement
 from warehouse.engine.spark_types import duckdb_type
 from warehouse.engine.spark_values import spark_identifier, spark_literal
@@ -45,19 +46,18 @@ class SparkCursor(Cursor):
         filled = (
             statement % tuple(spark_literal(exact(value)) for value in parameters) if parameters else statement % ()
         )
-        frame = run(self._session, filled)
         with spark_errors(filled):
-            columns = frame.columns
-            # Spark's client gives moments in the zone of this machine, and does not say so.
-            zoned = [field.dataType.typeName() == "timestamp" for field in frame.schema.fields]
-            rows = [
-                tuple(
-                    value.astimezone(UTC) if is_zoned and value is not None else _plain(value)
-                    for value, is_zoned in zip(row, zoned, strict=True)
-                )
-                for row in frame.collect()
-            ]
-        self.description = [(name, None, None, None, None, None, None) for name in columns]
+            fields, found = typed_answers(question(self._session, filled))
+        # Spark's client gives moments in the zone of this machine, and does not say so.
+        zoned = [field.dataType.typeName() == "timestamp" for field in fields]
+        rows = [
+            tuple(
+                value.astimezone(UTC) if is_zoned and value is not None else _plain(value)
+                for value, is_zoned in zip(row, zoned, strict=True)
+            )
+            for row in found
+        ]
+        self.description = [(field.name, None, None, None, None, None, None) for field in fields]
         self._rows = rows[::-1]
 
 
@@ -240,9 +240,9 @@ def spark_columns(session: Any, table: str) -> list[tuple[str, str]]:
         QueryError: there is no such table.
     """
     statement = f"select * from {table}"
-    frame = run(session, statement)
     with spark_errors(statement):
-        return [(field.name, duckdb_type(field.dataType)) for field in frame.schema.fields]
+        fields = question(session, statement).schema.fields
+    return [(field.name, duckdb_type(field.dataType)) for field in fields]
 
 
 def spark_engine_on(session: Any, schemas: Mapping[str, str]) -> sa.Engine:
