@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,58 +134,75 @@ def rows_per_day_sql(hours: str) -> Query:
     )
 
 
-def slots_sql(table: str) -> Query:
-    """One row: `first`, `last`, `longest_gap`, `gap_start`, and `sizes` (a list of rows and slots with so many)."""
-    return Query.of(
-        Step("sizes", f"select row_count, count(*) as slot_count from {table} group by row_count"),
-        Step("steps", f"select slot, slot - lag(slot) over (order by slot) - 1 as gap from {table}"),
-        Step("gaps", "select gap, slot - gap as start from steps where gap > 0 order by gap desc, slot limit 1"),
-        Step(
-            "slots",
+def slots_sql(hours: str, days: str) -> Query:
+    """Two rows, of the days and of the hours.
+
+    Columns: `is_day`, `clock_count` (rows not at midnight), `first`, `last`, `longest_gap`, `gap_start`, and `sizes` (a
+    list of rows and slots with so many).
+    """
+    steps, units = [], []
+    for unit, table in (("hour", hours), ("day", days)):
+        steps += [
+            Step(f"{unit}_sizes", f"select row_count, count(*) as slot_count from {table} group by row_count"),
+            Step(f"{unit}_steps", f"select slot, slot - lag(slot) over (order by slot) - 1 as gap from {table}"),
+            Step(
+                f"{unit}_gaps",
+                f"select gap, slot - gap as start from {unit}_steps where gap > 0 order by gap desc, slot limit 1",
+            ),
+        ]
+        units.append(
             f"""
             select
+                {unit == "day"} as is_day,
+                (select sum(clock_count) from {hours}) as clock_count,
                 (select min(slot) from {table}) as first,
                 (select max(slot) from {table}) as last,
-                (select gap from gaps) as longest_gap,
-                (select start from gaps) as gap_start,
-                (select list([row_count, slot_count]) from sizes) as sizes
-            """,
-        ),
-    )
-
-
-def profile_sql(table: str, place: str) -> Query:
-    """One row per place: `place`, `row_count`, `squares`."""
-    return Query.of(
-        Step(
-            "rows_per_place",
-            f"select {place} as place, cast(sum(row_count) as bigint) as row_count, "
-            f"sum(cast(row_count as double) ** 2) as squares from {table} group by {place} order by {place}",
+                (select gap from {unit}_gaps) as longest_gap,
+                (select start from {unit}_gaps) as gap_start,
+                (select list([row_count, slot_count]) from {unit}_sizes) as sizes
+            """
         )
+    return Query.of(*steps, Step("slots", " union all ".join(units)))
+
+
+def profiles_sql(tables_and_places: Sequence[tuple[str, str]]) -> Query:
+    """One row per cycle and place: `cycle` (which of these, from 0), `place`, `row_count`, `squares`."""
+    cycles = [
+        f"select {cycle} as cycle, {place} as place, cast(sum(row_count) as bigint) as row_count, "
+        f"sum(cast(row_count as double) ** 2) as squares from {table} group by {place}"
+        for cycle, (table, place) in enumerate(tables_and_places)
+    ]
+    return Query.of(
+        Step("rows_per_place", " union all ".join(cycles)),
+        Step("places", "select cycle, place, row_count, squares from rows_per_place order by cycle, place"),
     )
 
 
 def calendar(engine: Engine, hours: str, days: str) -> Calendar | None:
     """The calendar of a side by its tables of rows per hour and per day; None without rows."""
-    (total,) = engine.rows(
-        Query.of(
-            Step("total", f"select sum(row_count) as row_count, sum(clock_count) as clock_count from {hours}"),
-        )
-    )
-    if not total["row_count"]:
+    # Few questions, each about all of it: a cluster takes as long for one of few rows as for one of many.
+    found = {row["is_day"]: row for row in engine.rows(slots_sql(hours, days))}
+    if found[True]["first"] is None:
         return None
-    by_day, by_hour = (_slots(engine.rows(slots_sql(table))[0]) for table in (days, hours))
-    months = _month_lengths(by_day)
-    month_of = "month(date '1970-01-01' + cast(slot as integer)) - 1"
+    by_day, by_hour = (_slots(found[is_day]) for is_day in (True, False))
+    # 1970 began on a Thursday.
+    cycles = [(hours, "((slot % 24) + 24) % 24"), (days, "((slot + 3) % 7 + 7) % 7")]
+    slot_counts = [_cycle(by_hour, 24, 0), _cycle(by_day, 7, 3)]
+    if months := _month_lengths(by_day):
+        cycles.append((days, "month(date '1970-01-01' + cast(slot as integer)) - 1"))
+        slot_counts.append(months)
+    places = engine.rows(profiles_sql(cycles))
+    profiles = [
+        _profile([row for row in places if row["cycle"] == cycle], counts) for cycle, counts in enumerate(slot_counts)
+    ]
     return Calendar(
-        row_count=int(total["row_count"]),
-        has_clock=bool(total["clock_count"]),
+        row_count=by_hour.row_count,
+        has_clock=bool(found[True]["clock_count"]),
         days=by_day,
         hours=by_hour,
-        hour_of_day=_profile(engine.rows(profile_sql(hours, "((slot % 24) + 24) % 24")), _cycle(by_hour, 24, 0)),
-        # 1970 began on a Thursday.
-        day_of_week=_profile(engine.rows(profile_sql(days, "((slot + 3) % 7 + 7) % 7")), _cycle(by_day, 7, 3)),
-        month=_profile(engine.rows(profile_sql(days, month_of)), months) if months else None,
+        hour_of_day=profiles[0],
+        day_of_week=profiles[1],
+        month=profiles[2] if months else None,
     )
 
 
