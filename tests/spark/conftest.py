@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from sail import sail_server
-from spark_cluster import ClusterProcess, java_problem, spark_cluster
+from spark_cluster import FEW_ROWS, ClusterProcess, java_problem, spark_cluster
 
 from warehouse.engine.local import LocalEngine
 from warehouse.engine.spark import SparkEngine
@@ -36,7 +36,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterProcess
     assert SPARK_HOME is not None
     if problem := java_problem():
         pytest.exit(problem, returncode=2)
-    with spark_cluster(tmp_path_factory.mktemp("cluster"), Path(SPARK_HOME)) as started:
+    with spark_cluster(tmp_path_factory.mktemp("cluster"), Path(SPARK_HOME), settings=FEW_ROWS) as started:
         yield started
 
 

@@ -18,16 +18,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-START_SECONDS = 240
+START_SECONDS = 600
 HOST = "127.0.0.1"
 SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """Half of the time of short tests went into compiling what they then hardly ran."""
+FEW_ROWS = {
+    # Each task opens a file for every part.
+    "spark.sql.shuffle.partitions": "4",
+    # Nothing of it is needed once the server is gone, and every table is some transactions there.
+    "spark.hadoop.javax.jdo.option.ConnectionURL": "jdbc:derby:memory:catalog;create=true",
+}
+"""Settings of a server that is asked of few rows, and that nobody kills."""
 
 
 @dataclass(slots=True)
@@ -54,10 +61,13 @@ class Member:
 class Cluster:
     """Starts members, and knows how to end them all."""
 
-    def __init__(self, folder: Path, spark_home: Path, *, memory: str, java_options: str) -> None:
+    def __init__(
+        self, folder: Path, spark_home: Path, *, memory: str, java_options: str, settings: Mapping[str, str]
+    ) -> None:
         self.folder = folder
         self.memory = memory
         self.java_options = java_options
+        self.settings = settings
         self.members: list[Member] = []
         self._spark_home = spark_home
         self._master = ""
@@ -101,6 +111,7 @@ class Cluster:
             # A catalog that outlives the server, as those of real clusters do.
             "spark.sql.catalogImplementation": "hive",
             "spark.hadoop.javax.jdo.option.ConnectionURL": catalog,
+            **self.settings,
         }
         words = [word for key, value in settings.items() for word in ("--conf", f"{key}={value}")]
         server = self._launch(
@@ -230,11 +241,18 @@ class ClusterProcess:
 
 @contextmanager
 def spark_cluster(
-    folder: Path, spark_home: Path, *, workers: int = 2, memory: str = "1g", java_options: str = SHORT_LIVED
+    folder: Path,
+    spark_home: Path,
+    *,
+    workers: int = 2,
+    memory: str = "1g",
+    java_options: str = SHORT_LIVED,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[ClusterProcess]:
     """A cluster of so many workers, of one core and this much memory each, while the block runs.
 
-    Java's options are for processes that live some minutes, unless said otherwise.
+    Java's options are for processes that live some minutes, unless said otherwise; settings are those of the Connect
+    server, where they differ from Spark's own.
 
     Raises:
         RuntimeError: Java is missing, or a member did not start.
@@ -243,6 +261,7 @@ def spark_cluster(
         raise RuntimeError(problem)
     words = [sys.executable, __file__, str(folder), "--spark-home", str(spark_home)]
     words += ["--workers", str(workers), "--memory", memory, f"--java-options={java_options}"]
+    words += [f"--set={key}={value}" for key, value in (settings or {}).items()]
     process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         yield ClusterProcess(process)
@@ -259,13 +278,15 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="each has one core")
     parser.add_argument("--memory", default="1g", help="of an executor, as Spark writes it")
     parser.add_argument("--java-options", default=SHORT_LIVED, help="of every process")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of the Connect server")
     options = parser.parse_args()
     if problem := java_problem():
         raise SystemExit(problem)
     folder = options.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     home = options.spark_home.absolute()
-    cluster = Cluster(folder, home, memory=options.memory, java_options=options.java_options)
+    settings = dict(word.split("=", 1) for word in options.set)
+    cluster = Cluster(folder, home, memory=options.memory, java_options=options.java_options, settings=settings)
     # Killing the program politely ends the cluster too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
