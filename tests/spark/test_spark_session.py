@@ -42,11 +42,17 @@ def test_nobody_there_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> Non
 
         with pytest.raises(StorageError, match="no Spark Connect server answers at sc:") as caught:
             connect_spark(on(remote))
+        with pytest.raises(StorageError, match="the address asks for TLS, as use_ssl=true and any token do"):
+            connect_spark(on(f"{remote};token=geheim"))
 
     assert "geheim" not in str(caught.value)
+    assert "TLS" not in str(caught.value)
 
 
-@pytest.mark.parametrize("remote", ["sc://", "sc://host/path", "sc://host:port", "sc://host/;token", "http://host"])
+@pytest.mark.parametrize(
+    "remote",
+    ["sc://", "sc://host/path", "sc://host:port", "sc://host/;token", "http://host", "sc://host/;session_id=1"],
+)
 def test_a_wrong_address_is_one_clear_error(remote: str) -> None:
     with pytest.raises(ProjectError, match="is no address of a Spark Connect server"):
         connect_spark(on(remote))

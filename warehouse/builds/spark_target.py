@@ -15,11 +15,12 @@ from warehouse.dbt_manifest import DbtManifest
 from warehouse.dbt_results import NodeResult
 from warehouse.dbt_runner import Parsed, Place
 from warehouse.dbt_tests import findings_of_tests_by
-from warehouse.engine.spark_schemas import make_file_tables, run, spark_errors, spark_is_sail
+from warehouse.engine.spark_errors import GONE, plain_reason, spark_errors
+from warehouse.engine.spark_schemas import make_file_tables, run, schema_names, spark_is_sail
 from warehouse.engine.spark_scratch import drop_dead_scratch
 from warehouse.engine.spark_session import connect_spark, default_session, shown_remote
 from warehouse.engine.spark_values import spark_identifier
-from warehouse.errors import BuildError, problem_list
+from warehouse.errors import BuildError, StorageError, problem_list
 from warehouse.findings import Finding
 from warehouse.project import Project
 from warehouse.published import BuildFiles, SparkPlace, spark_prefix, write_spark_place
@@ -102,7 +103,7 @@ class SparkTarget:
         self._refuse_to_share(made)
         self._spark_place = SparkPlace(
             remote=shown_remote(self.project.settings.spark_remote),
-            catalog=str(self._session.catalog.currentCatalog()),
+            catalog=str(self._rows("select current_catalog() as name")[0]["name"]),
             schemas={schema.removeprefix(f"{self.prefix}_"): schema for schema in sorted(made)},
         )
         # Before the first schema is made: whoever clears up after a kill reads it.
@@ -110,10 +111,20 @@ class SparkTarget:
         make_file_tables(self._session, tables)
 
     def run(self, run_dbt: Callable[[], tuple[NodeResult, ...]]) -> tuple[NodeResult, ...]:
-        """Lets dbt run in this session, and counts the tables that it made."""
-        with default_session(self._session):
-            nodes = run_dbt()
-        return tuple(replace(node, rows=self._row_count(node)) for node in nodes)
+        """Lets dbt run in this session, counts the tables that it made, and says plainly why others were not.
+
+        Raises:
+            StorageError: the server went away meanwhile.
+        """
+        try:
+            with default_session(self._session):
+                nodes = run_dbt()
+        except BuildError as error:
+            _check_was_there("dbt", str(error))
+            raise
+        for node in nodes:
+            _check_was_there(f"the {node.resource_type} {node.name}", node.message)
+        return tuple(replace(node, rows=self._row_count(node), message=plain_reason(node.message)) for node in nodes)
 
     def seal(self) -> None:
         """Writes where the build lies; from then on it is whole."""
@@ -142,7 +153,8 @@ class SparkTarget:
 
     def _refuse_to_share(self, schemas: Collection[str]) -> None:
         """Another project may have begun a build on this cluster in the same second: its tables are not ours."""
-        taken = sorted(set(schemas) & {str(name) for row in self._rows("show schemas") for name in row.values()})
+        there = schema_names(self._session)
+        taken = sorted(schema for schema in schemas if schema.lower() in there)
         if taken:
             raise BuildError(
                 problem_list("the cluster has schemas of another project's build, begun in the same second:", taken)
@@ -162,3 +174,12 @@ class SparkTarget:
             f"select count(*) as row_count from {spark_identifier(model.schema)}.{spark_identifier(model.alias)}"
         )
         return int(row["row_count"])
+
+
+def _check_was_there(asker: str, said: str) -> None:
+    """Raises one error when what somebody said of a failure is that the server went away: all after it failed too."""
+    _, gone, details = plain_reason(said).partition(GONE)
+    if gone:
+        raise StorageError(
+            f"{GONE}{details.splitlines()[0]}\n  {asker} asked it; once it answers, run the same command again"
+        )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from warehouse.engine.base import Column
+from warehouse.engine.spark_errors import spark_errors
 from warehouse.engine.spark_frames import arrow_tables, question
 from warehouse.engine.spark_scratch import SessionViews, SparkTables
 from warehouse.engine.spark_types import duckdb_type
-from warehouse.errors import QueryError, import_extra
+from warehouse.errors import import_extra
 from warehouse.sql import Query, Relation, Step
 
 if TYPE_CHECKING:
@@ -49,6 +49,16 @@ class SparkEngine:
         self.schemas = dict(schemas or {})
         self.tables = tables or SessionViews(session)
         self._named_files: set[str] = set()
+
+    @property
+    def version(self) -> str:
+        """Of Spark, as the server says it.
+
+        Raises:
+            QueryError: it does not answer.
+        """
+        with spark_errors("version"):
+            return str(self.session.version)
 
     def rows(self, query: Query) -> list[dict[str, Any]]:
         """All rows of the result, each by column name."""
@@ -93,7 +103,7 @@ class SparkEngine:
     def columns(self, relation: Relation) -> tuple[Column, ...]:
         """The relation's columns in order, with DuckDB's names of their types; reads no data."""
         query = Query.of(Step("columns", f"select * from {relation.sql}"))
-        with _Errors(query):
+        with self.errors(query):
             fields = self._frame(self._statement(query)).schema.fields
         return tuple(Column(field.name, duckdb_type(field.dataType)) for field in fields)
 
@@ -108,7 +118,7 @@ class SparkEngine:
 
     def errors(self, query: Query) -> AbstractContextManager[None]:
         """Turns what the session raises in the block into a `QueryError` about this query."""
-        return _Errors(query)
+        return spark_errors(query.text, step=query.name)
 
     def _table(self, query: Query) -> pyarrow.Table:
         """The whole answer: no rows when something was made or dropped, a count when rows were added."""
@@ -119,7 +129,7 @@ class SparkEngine:
         """The answer in parts, at least one."""
         pyarrow = import_extra("pyarrow", extra="spark")
         statement = self._statement(query)
-        with _Errors(query):
+        with self.errors(query):
             if statement.is_change:
                 yield pyarrow.table(self._changed(statement))
                 return
@@ -153,31 +163,3 @@ class SparkEngine:
                 files = self.session.read.option("mergeSchema", "true").parquet(*paths)
                 files.createOrReplaceTempView(view)
                 self._named_files.add(view)
-
-
-_GONE = re.compile(r'StatusCode\.UNAVAILABLE\s+details = "([^";]*)')
-"""How an error of the way to the server shows itself, not one of the server."""
-_BEHIND = re.compile(r"\n\n|;\n|\nJVM stacktrace")
-"""Between a reason and what follows it: the statement, its plan, Java's own trace."""
-
-
-class _Errors(AbstractContextManager[None]):
-    """Turns what the session raises into a `QueryError`."""
-
-    def __init__(self, query: Query) -> None:
-        self._query = query
-
-    def __enter__(self) -> None:
-        self._kinds = (
-            import_extra("pyspark.errors", extra="spark").PySparkException,
-            import_extra("grpc", extra="spark").RpcError,
-        )
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, self._kinds):
-            gone = _GONE.search(str(error))
-            if gone is not None:
-                reason = f"Spark's server does not answer any more: {gone[1]}"
-                raise QueryError(reason, step=self._query.name, statement=self._query.text) from error
-            reason = _BEHIND.split(str(error), maxsplit=1)[0].strip()
-            raise QueryError(reason, step=self._query.name, statement=self._query.text) from error

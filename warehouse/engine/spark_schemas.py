@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from warehouse.engine.spark_errors import spark_errors
 from warehouse.engine.spark_frames import question
 from warehouse.engine.spark_values import spark_identifier, spark_text
-from warehouse.errors import QueryError, import_extra
 
 if TYPE_CHECKING:
     from pyspark.sql.connect.session import SparkSession
@@ -124,6 +123,17 @@ def spark_is_sail(session: SparkSession) -> bool:
     return str(row["version"]).startswith("0.")
 
 
+def schema_names(session: SparkSession) -> frozenset[str]:
+    """Names of all schemas of the session's catalog, in small letters: some catalogs keep no others.
+
+    Raises:
+        QueryError: Spark refused it, or is gone.
+    """
+    statement = "show schemas"
+    with spark_errors(statement):
+        return frozenset(str(row[0]).lower() for row in session.sql(statement).collect())
+
+
 def drop_schemas(session: SparkSession, schemas: Iterable[str]) -> None:
     """Drops these schemas with all their tables; those that are gone already are fine.
 
@@ -142,18 +152,6 @@ def run(session: SparkSession, statement: str) -> Any:
     """
     with spark_errors(statement):
         return session.sql(statement)
-
-
-@contextmanager
-def spark_errors(statement: str) -> Iterator[None]:
-    """Turns what Spark, or the way to it, raises into a `QueryError` with the first line of the reason."""
-    pyspark_error = import_extra("pyspark.errors", extra="spark").PySparkException
-    rpc_error = import_extra("grpc", extra="spark").RpcError
-    try:
-        yield
-    except (pyspark_error, rpc_error) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise QueryError(reason, step="spark", statement=statement) from error
 
 
 def _make(session: SparkSession, table: FileTable, name: str) -> None:

@@ -16,8 +16,9 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
+from warehouse.engine.spark_errors import spark_errors
 from warehouse.engine.spark_frames import answers, question
-from warehouse.engine.spark_schemas import drop_schemas, run, spark_errors
+from warehouse.engine.spark_schemas import drop_schemas, run, schema_names
 from warehouse.engine.spark_values import spark_identifier
 from warehouse.errors import QueryError
 
@@ -171,9 +172,6 @@ def drop_dead_scratch(session: SparkSession, *, now: datetime) -> tuple[str, ...
     Raises:
         QueryError: Spark refused it.
     """
-    statement = "show schemas"
-    with spark_errors(statement):
-        names = [str(row[0]) for row in session.sql(statement).collect()]
-    dead = tuple(sorted(name for name in names if is_dead_scratch(name, now=now)))
+    dead = tuple(sorted(name for name in schema_names(session) if is_dead_scratch(name, now=now)))
     drop_schemas(session, dead)
     return dead

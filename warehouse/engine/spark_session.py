@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 import warnings
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from warehouse.engine.spark_errors import spark_reason
 from warehouse.errors import ProjectError, StorageError, import_extra
 from warehouse.project import Project
 
@@ -31,6 +33,7 @@ SETTINGS = {
     "spark.sql.legacy.allowHashOnMapType": "true",
 }
 
+_ON_TLS = "the address asks for TLS, as use_ssl=true and any token do: does the server speak it?"
 _LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 
 
@@ -67,13 +70,15 @@ def connect_spark(project: Project) -> SparkSession:
         raise ProjectError(
             'no Spark cluster is set: add spark_remote = "sc://host:15002" to [tool.warehouse], or set SPARK_REMOTE'
         )
+    # Otherwise its C library prints handshakes and headers that failed; an error that says what to do follows.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     with warnings.catch_warnings(), _as_a_program():
         # Its way to pandas, which nothing here takes, is untried with pandas 3.
         warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas", category=FutureWarning)
         grpc = import_extra("grpc", extra="spark")
         connect = import_extra("pyspark.sql.connect.session", extra="spark")
         core = import_extra("pyspark.sql.connect.client.core", extra="spark")
-        retries = import_extra("pyspark.sql.connect.client.retries", extra="spark")
+        retries = import_extra("warehouse.engine.spark_retries", extra="spark")
         errors = import_extra("pyspark.errors", extra="spark")
         loggers = import_extra("pyspark.logger", extra="spark")
     for name in _LOGGERS:
@@ -82,11 +87,13 @@ def connect_spark(project: Project) -> SparkSession:
     place = shown_remote(remote)
     try:
         builder = core.DefaultChannelBuilder(remote)
+        is_named = builder.session_id is not None
         channel = builder.toChannel()
     except (errors.PySparkException, ValueError) as error:
         raise ProjectError(
             f"spark_remote (or SPARK_REMOTE) is no address of a Spark Connect server: {place}\n"
-            "  it looks like sc://host:15002, with options behind a slash: sc://host:443/;use_ssl=true;token=..."
+            "  it looks like sc://host:15002, with options behind a slash: sc://host:443/;use_ssl=true;token=...\n"
+            "  a session_id among them is a UUID"
         ) from error
     try:
         # NOTE: Spark's client itself would try for ten minutes before it says that nobody answers.
@@ -95,12 +102,13 @@ def connect_spark(project: Project) -> SparkSession:
         raise StorageError(
             f"no Spark Connect server answers at {place} within {READY_SECONDS} seconds\n"
             "  is it running, and is spark_remote (or SPARK_REMOTE) its address?"
+            + (f"\n  {_ON_TLS}" if builder.secure else "")
         ) from None
     finally:
         channel.close()
     session: SparkSession = connect.SparkSession(connection=builder)
-    session.release_session_on_close = builder.session_id is None
-    session.client.set_retry_policies([retries.DefaultPolicy(max_retries=RETRIES, max_backoff=15_000)])
+    session.release_session_on_close = not is_named
+    session.client.set_retry_policies([retries.Patience(RETRIES)])
     # The error that follows says as much.
     warnings.filterwarnings("ignore", message=r"\[RETRIES_EXCEEDED\]", category=UserWarning)
     try:
@@ -109,7 +117,7 @@ def connect_spark(project: Project) -> SparkSession:
     except (errors.PySparkException, grpc.RpcError) as error:
         session.stop()
         raise StorageError(
-            f"what answers at {place} is not a Spark Connect server that can be used: {error}"
+            f"what answers at {place} is not a Spark Connect server that can be used: {spark_reason(error)}"
         ) from error
     return session
 

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.sql import compiler
 
+from warehouse.engine.spark_errors import spark_errors
 from warehouse.engine.spark_frames import question, typed_answers
-from warehouse.engine.spark_schemas import spark_errors
 from warehouse.engine.spark_sql import spark_statement
 from warehouse.engine.spark_types import duckdb_type
 from warehouse.engine.spark_values import spark_identifier, spark_literal
