@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from warehouse import storage
 from warehouse.dbt_manifest import DbtManifest, Model, read_dbt_manifest
-from warehouse.errors import QueryError
+from warehouse.errors import QueryError, StorageError
 from warehouse.project import Project
-from warehouse.published import CATALOG, BuildFiles, read_spark_place
+from warehouse.published import CATALOG, BuildFiles, SparkPlace, read_spark_place
 from warehouse.sql import Relation
 
 if TYPE_CHECKING:
@@ -41,14 +41,53 @@ def engine_of_spark_build(project: Project, files: BuildFiles) -> Iterator[Spark
 
     Raises:
         ProjectError: no address is set, or the address is wrong.
-        StorageError: the build does not say where it lies, or nobody answers there.
+        StorageError: the build does not say where it lies, nobody answers there, or its tables are gone.
         MissingExtraError: the extra `spark` is not installed.
     """
     from warehouse.engine.spark_opening import spark_engine
 
     place = read_spark_place(files)
     with storage.held_open(files.content_path), spark_engine(project, schemas=place.schemas) as engine:
+        check_is_there(engine.session, files, place)
         yield engine
+
+
+def check_is_there(session: Any, files: BuildFiles, place: SparkPlace) -> None:
+    """Looks for the build's schemas: a cluster may lose its catalog, as Sail does with a session, or be another one.
+
+    Raises:
+        StorageError: one is gone.
+    """
+    from warehouse.engine.spark_schemas import schema_names
+
+    there = schema_names(session)
+    missing = sorted(schema for schema in place.schemas.values() if schema.lower() not in there)
+    if missing:
+        raise StorageError(
+            f"Spark has no {', '.join(missing)}, where build {files.id} was made on {place.remote}\n"
+            "  its session ended there, or spark_remote (or SPARK_REMOTE) names another server or session; "
+            "make the tables anew with: warehouse build"
+        )
+
+
+def is_gone_from_spark(project: Project, files: BuildFiles) -> bool:
+    """Whether this build was made on Spark and its schemas are there no more.
+
+    Raises:
+        StorageError: nobody answers on the cluster.
+        MissingExtraError: the extra `spark` is not installed.
+    """
+    if not files.is_on_spark:
+        return False
+    from warehouse.engine.spark_schemas import schema_names
+    from warehouse.engine.spark_session import connect_spark
+
+    session = connect_spark(project)
+    try:
+        there = schema_names(session)
+    finally:
+        session.stop()
+    return not {schema.lower() for schema in read_spark_place(files).schemas.values()} <= there
 
 
 def types_on_spark(engine: SparkEngine, models: Iterable[Model]) -> dict[tuple[str, str], Mapping[str, str]]:

@@ -24,7 +24,8 @@ DEV_CATALOG = "dev"
 """The same for the file of a dev build."""
 _DEV_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 WORKS_ON_SPARK = (
-    "what works on Spark: warehouse build, builds, validate, publish, rollback, export, drift, docs, gc, status, doctor"
+    "what works on Spark: warehouse build, builds, validate, publish, rollback, export, drift, leakage, diagnose, "
+    "docs, gc, status, doctor, nightly"
 )
 BUILD_ID = re.compile(r"\d{8}T\d{6}Z(-\d+)?")
 

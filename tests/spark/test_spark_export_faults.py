@@ -173,7 +173,13 @@ def test_a_build_whose_tables_are_gone_is_one_clear_error(fake: SparkFake) -> No
     (schema,) = read_spark_place(find_build(fake.project)).schemas.values()
     fake.session.sql(f"drop schema {schema} cascade")
 
-    with pytest.raises(ExportError, match=r"has no table .*examples, which dataset 'late' reads"):
+    with pytest.raises(StorageError, match=rf"Spark has no {schema}, where build .* was made on .*\n.*warehouse build"):
+        export_dataset(fake.project, "late", now=NOW)
+
+    fake.session.sql(f"create schema {schema}")
+    with pytest.raises(
+        ExportError, match=r"'late' reads .*examples of build .*Spark does not tell the columns.*\n.*anew"
+    ):
         export_dataset(fake.project, "late", now=NOW)
 
 

@@ -279,6 +279,12 @@ def _table_types(engine: Engine, relation: Relation, model: Model, task: Task) -
     try:
         return {column.name: column.type for column in engine.columns(relation)}
     except QueryError as error:
+        if task.files.is_on_spark:
+            raise ExportError(
+                f"dataset {task.declaration.name!r} reads {model.schema}.{model.alias} of build {task.files.id}, of "
+                f"which Spark does not tell the columns: {error.reason}\n"
+                "  if the table is gone, make it anew with: warehouse build"
+            ) from error
         raise ExportError(
             f"build {task.files.id} has no table {model.schema}.{model.alias}, which dataset "
             f"{task.declaration.name!r} reads\n"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from warehouse import storage
+from warehouse.build_tables import engine_of_spark_build
 from warehouse.datasets.columns import OutputColumn
 from warehouse.datasets.freeze import Freeze
 from warehouse.datasets.manifest import FileRecord
@@ -20,7 +20,6 @@ from warehouse.datasets.spec import DatasetSpec, Format
 from warehouse.datasets.versions import Version
 from warehouse.dbt_manifest import Model
 from warehouse.engine.spark import SparkEngine
-from warehouse.engine.spark_opening import spark_engine
 from warehouse.errors import ExportError, problem_list
 from warehouse.exports.spark_destinations import Destination, SharedFolder, StoreFolder
 from warehouse.exports.spark_writing import check_is_shared, sampled_on_workers, write_on_workers
@@ -40,7 +39,7 @@ class SparkWorkplace:
         self.engine = engine
         self._place = place
         self._store = open_store(project.settings.store) if project.settings.store else None
-        self.tools: Mapping[str, str] = {"spark": engine.session.version}
+        self.tools: Mapping[str, str] = {"spark": engine.version}
 
     def table(self, model: Model) -> Relation:
         """The table in one of the build's schemas, by the name that the schema has in every build."""
@@ -124,6 +123,5 @@ class SparkWorkplace:
 @contextmanager
 def spark_workplace(project: Project, files: BuildFiles) -> Iterator[SparkWorkplace]:
     """A session on the project's cluster; the build stays until it ends."""
-    place = read_spark_place(files)
-    with storage.held_open(files.content_path), spark_engine(project, schemas=place.schemas) as engine:
-        yield SparkWorkplace(project, engine, place)
+    with engine_of_spark_build(project, files) as engine:
+        yield SparkWorkplace(project, engine, read_spark_place(files))

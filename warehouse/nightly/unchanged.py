@@ -9,6 +9,7 @@ from typing import Any
 
 from warehouse import records
 from warehouse.build_inputs import read_inputs
+from warehouse.build_tables import is_gone_from_spark
 from warehouse.dbt_code import Code, read_code
 from warehouse.dbt_manifest import DbtManifest, read_dbt_manifest
 from warehouse.errors import BuildError, ProjectError
@@ -45,7 +46,8 @@ def find_same_build(project: Project, *, now: datetime) -> SameBuild:
     versions of the tools. Reads each source file whose size or time changed since it was last read.
 
     Raises:
-        StorageError: a source or a file of the project cannot be read.
+        StorageError: a source or a file of the project cannot be read; or the newest build lies on Spark, and nobody
+            answers there.
     """
     current = published_id(project)
     if current is None:
@@ -142,6 +144,8 @@ def _reasons(project: Project, record: Record, now: datetime) -> Iterator[str]:
     if files.is_on_spark is not (project.settings.engine == "spark"):
         where = "lies on Spark" if files.is_on_spark else "is in DuckDB"
         yield f"build {record.id} {where}, and the engine of the settings is another"
+    if record.status is Status.PASSED and is_gone_from_spark(project, files):
+        yield f"the tables of build {record.id} are gone from Spark"
     try:
         path = find_build(project, record.id).dbt_manifest_path
         manifest, code = read_dbt_manifest(path), read_code(path)

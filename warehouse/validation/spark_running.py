@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from warehouse.engine.spark_schemas import run, spark_errors
+from warehouse.build_tables import check_is_there
+from warehouse.engine.spark_errors import spark_errors
+from warehouse.engine.spark_schemas import run
 from warehouse.engine.spark_session import connect_spark
 from warehouse.engine.spark_values import spark_identifier
 from warehouse.errors import ValidationError, problem_list
@@ -43,7 +45,7 @@ def run_spark_suites(
 
     Raises:
         ValidationError: a suite names a table or column that the build does not have; lists all of them.
-        StorageError: nobody answers on the cluster, or the build's file cannot be read.
+        StorageError: nobody answers on the cluster, its tables are gone, or the build's file cannot be read.
     """
     place = read_spark_place(files)
     if not suites:
@@ -52,6 +54,7 @@ def run_spark_suites(
     session = session or connect_spark(project)
     try:
         with held_open(files.content_path):
+            check_is_there(session, files, place)
             return validate_schema(
                 session, place.schemas[SCHEMA], suites, files, examples, skip_missing=skip_missing, on_suite=on_suite
             )
