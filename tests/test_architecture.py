@@ -38,7 +38,7 @@ ARROWS: dict[str, set[str]] = {
         *("dbt_runner", "extensions"),
     },
     "template": {"errors", "storage"},
-    "validation": {"errors", "findings", "sql", "project", "published", "storage", "engine"},
+    "validation": {"errors", "findings", "sql", "project", "published", "storage", "engine", "build_tables"},
     "statistics": {"errors", "sql", "engine"},
     "datasets": {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
@@ -46,9 +46,10 @@ ARROWS: dict[str, set[str]] = {
     },
     "exports": {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
-        *("statistics", "datasets", "checks", "reports", "object_store", "lineage", "runs"),
+        *("statistics", "datasets", "checks", "reports", "object_store", "lineage", "runs", "build_tables"),
     },
-    "retention": {"errors", "findings", "project", "published", "storage", "engine", "records", "datasets"},
+    "spark_leftovers": {"errors", "project", "published", "engine"},
+    "retention": {"errors", "findings", "project", "published", "storage", "records", "datasets", "spark_leftovers"},
     "checks": {"errors", "findings", "sql", "engine", "statistics", "datasets"},
     "catalog_facts": {"findings"},
     "reports": {"errors", "findings", "stages", "statistics", "datasets", "checks", "catalog_facts"},
@@ -83,7 +84,7 @@ ARROWS: dict[str, set[str]] = {
         *("errors", "findings", "sql", "project", "published", "storage", "engine", "records", "dbt_manifest"),
         *("dbt_runner", "statistics", "datasets", "checks", "reports", "sources", "validation", "retention", "exports"),
         *("loads", "builds", "build_sharing", "site", "notices", "stages", "scrubbing", "logs", "lineage"),
-        *("build_inputs", "dbt_code", "runs"),
+        *("build_inputs", "dbt_code", "runs", "build_tables"),
     },
     "capacity": {
         *("errors", "sql", "project", "published", "storage", "engine", "records", "datasets", "exports", "reports"),

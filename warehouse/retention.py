@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -20,14 +20,12 @@ from warehouse.datasets.removal import (
 )
 from warehouse.datasets.tags import dataset_lock
 from warehouse.datasets.versions import dataset_names, read_version, standing_numbers
-from warehouse.engine.spark_schemas import drop_schemas
-from warehouse.engine.spark_scratch import drop_dead_scratch
-from warehouse.engine.spark_session import connect_spark, shown_remote
-from warehouse.errors import LockedError, VersionError, WarehouseError
+from warehouse.errors import LockedError, VersionError
 from warehouse.findings import Finding, Severity
 from warehouse.project import Project
-from warehouse.published import BuildFiles, build_ids, published_id, read_spark_place
+from warehouse.published import BuildFiles, build_ids, published_id
 from warehouse.records import Status
+from warehouse.spark_leftovers import SparkLeftovers
 
 KEPT_LOGS = 50
 """Runs whose dbt log is kept."""
@@ -49,9 +47,9 @@ def sweep_interrupted(project: Project) -> tuple[str, ...]:
     known = set(records.run_ids(project))
     unknown = [build_id for build_id in ids if build_id not in known]
     if swept or unknown:
-        with _deleting(project):
+        with SparkLeftovers(project) as on_spark, _deleting(project, on_spark):
             for build_id in {*swept, *unknown} - {published_id(project)}:
-                _delete(project, build_id)
+                _delete(project, build_id, on_spark)
     (project.warehouse_path / "building").unlink(missing_ok=True)
     return tuple(swept)
 
@@ -63,8 +61,13 @@ def remove_old_builds(project: Project) -> tuple[str, ...]:
     newest one that did not pass (for inspection), what a dataset version was exported from, and what another process
     has open.
     """
-    with _deleting(project):
-        removed = tuple(build_id for build_id in list(unneeded_builds(project)) if _delete(project, build_id))
+    with SparkLeftovers(project) as on_spark:
+        return _remove_old_builds(project, on_spark)
+
+
+def _remove_old_builds(project: Project, on_spark: SparkLeftovers) -> tuple[str, ...]:
+    with _deleting(project, on_spark):
+        removed = tuple(build_id for build_id in list(unneeded_builds(project)) if _delete(project, build_id, on_spark))
         _remove_old_logs(project)
         return removed
 
@@ -147,6 +150,13 @@ def clean_up(project: Project, *, now: datetime, keep: int | None = None, dry_ru
         VersionError: tags or other marks of a dataset cannot be read.
         StorageError: something cannot be deleted.
     """
+    with SparkLeftovers(project) as on_spark:
+        return _clean_up(project, on_spark, now=now, keep=keep, dry_run=dry_run)
+
+
+def _clean_up(
+    project: Project, on_spark: SparkLeftovers, *, now: datetime, keep: int | None, dry_run: bool
+) -> Cleaning:
     versions: list[RemovedVersion] = []
     dead: list[Path] = []
     findings: list[Finding] = []
@@ -155,8 +165,9 @@ def clean_up(project: Project, *, now: datetime, keep: int | None = None, dry_ru
     if not dry_run:
         # First what takes no room to delete: a version needs some, for the record that it was there.
         size += _build_bytes(project, unneeded_builds(project))
-        builds += remove_old_builds(project)
-        _drop_scratch(project, now=now)
+        builds += _remove_old_builds(project, on_spark)
+        if project.settings.engine == "spark":
+            on_spark.drop_scratch(now=now)
     folders = sorted(project.datasets_path.iterdir()) if project.datasets_path.is_dir() else []
     for folder in (path for path in folders if path.is_dir() and not path.name.startswith(".")):
         try:
@@ -176,7 +187,8 @@ def clean_up(project: Project, *, now: datetime, keep: int | None = None, dry_ru
     gone = {(version.name, version.number) for version in versions}
     free = tuple(unneeded_builds(project, without=gone))
     size += _build_bytes(project, free)
-    builds += free if dry_run else remove_old_builds(project)
+    builds += free if dry_run else _remove_old_builds(project, on_spark)
+    findings += [_stays(project, build_id, why) for build_id, why in sorted(on_spark.kept.items())]
     return Cleaning(
         dry_run=dry_run,
         versions=tuple(versions),
@@ -201,8 +213,19 @@ def _left_alone(name: str, error: LockedError) -> Finding:
     )
 
 
-def _delete(project: Project, build_id: str) -> bool:
-    """Whether the build is gone; one that somebody opened at the last moment stays.
+def _stays(project: Project, build_id: str, why: str) -> Finding:
+    path = project.relative(project.builds_path / build_id)
+    return Finding(
+        severity=Severity.INFO,
+        check="gc",
+        subject=f"build {build_id}",
+        message=f"nothing needs it, and its tables on Spark cannot be dropped now: {why}",
+        advice=f"each clean-up tries it again; if that cluster is gone for good, delete {path}",
+    )
+
+
+def _delete(project: Project, build_id: str, on_spark: SparkLeftovers) -> bool:
+    """Whether the build is gone; one that somebody opened at the last moment stays, and one that Spark still has.
 
     The folder is renamed away first: a kill in between leaves no folder that looks like a build, and from then on
     nobody can open it by its name, so that who has not opened it by then never will.
@@ -214,50 +237,20 @@ def _delete(project: Project, build_id: str) -> bool:
         trash = path.with_name(f".trash-{build_id}")
         path.rename(trash)
         files = BuildFiles(id=build_id, path=trash)
-        if storage.has_reader(files.content_path) or not _dropped(project, files):
+        if storage.has_reader(files.content_path) or not on_spark.drop_build(files):
             trash.rename(path)
             return False
         shutil.rmtree(trash)
     return True
 
 
-def _dropped(project: Project, files: BuildFiles) -> bool:
-    """Whether nothing of this build is left on Spark. Where nobody answers, it is tried again the next time."""
-    if not files.is_on_spark:
-        return True
-    try:
-        place = read_spark_place(files)
-        if place.remote != shown_remote(project.settings.spark_remote):
-            return False  # another cluster's, which cannot be reached from here
-        session = connect_spark(project)
-        try:
-            drop_schemas(session, place.schemas.values())
-        finally:
-            session.stop()
-    except WarehouseError:
-        return False
-    return True
-
-
-def _drop_scratch(project: Project, *, now: datetime) -> None:
-    """Drops what processes that died left on Spark. Where nobody answers, it is tried again the next time."""
-    if project.settings.engine != "spark":
-        return
-    with suppress(WarehouseError):
-        session = connect_spark(project)
-        try:
-            drop_dead_scratch(session, now=now)
-        finally:
-            session.stop()
-
-
 @contextmanager
-def _deleting(project: Project) -> Iterator[None]:
+def _deleting(project: Project, on_spark: SparkLeftovers) -> Iterator[None]:
     """Nobody publishes, and nobody else deletes, while the block runs; what a killed process left goes first."""
     with storage.lock(project.warehouse_path / "publish.lock", purpose="publishing", timeout=60):
         for leftover in project.builds_path.glob(".trash-*"):
             files = BuildFiles(id=leftover.name.removeprefix(".trash-"), path=leftover)
             with storage.storage_errors(f"remove {leftover}"):
-                if _dropped(project, files):
+                if on_spark.drop_build(files):
                     shutil.rmtree(leftover)
         yield
