@@ -121,6 +121,27 @@ def test_a_night_that_is_too_short_asks_to_move() -> None:
     assert found.answer == "move: this machine is too small already (night)"
 
 
+def test_of_a_warehouse_on_spark_the_night_alone_is_judged() -> None:
+    night, long_night = (
+        replace(
+            usage(build(0, 0, seconds=seconds), build(9, 0, seconds=seconds)),
+            build_id=None,
+            tables=(),
+            is_on_spark=True,
+        )
+        for seconds in (600, NIGHT_SECONDS + 60)
+    )
+    found, limits = told(night)
+    slow, _ = told(long_night)
+
+    assert found.answer == "moved: the warehouse lies on Spark, where only the night is judged"
+    assert not found.is_beyond
+    assert limits["night"].state is State.FITS
+    assert limits["night"].sentences[0] == "the last whole build took 10 min"
+    assert slow.answer.startswith("too slow: the warehouse lies on Spark")
+    assert slow.is_beyond
+
+
 def test_an_export_needs_memory_by_rows_and_the_machine_may_be_too_small_for_it() -> None:
     huge = (TableSize(name="main.clicks", row_count=20_000_000_000, column_count=4),)
     # 20 billion rows in four splits: 10 GB of bits five times, beside 350 MB and 500 MB.

@@ -120,7 +120,7 @@ def outlook(machine: Machine, usage: Usage, *, keep_builds: int, memory_limit: s
         night_limit(usage, growth),
         memory_limit_of(machine, usage, memory_limit=memory_limit),
     )
-    return Outlook(answer=_answer(limits), machine=machine, usage=usage, limits=limits)
+    return Outlook(answer=_answer(limits, usage), machine=machine, usage=usage, limits=limits)
 
 
 def _unmeasured(name: str, usage: Usage, *, there: str) -> Limit:
@@ -223,14 +223,18 @@ def _version_bytes_per_day(exports: Sequence[ExportTime]) -> float:
     return sum(time.byte_count for time in exports[1:]) / ((last - first) / timedelta(days=1))
 
 
-def _answer(limits: Sequence[Limit]) -> str:
+def _answer(limits: Sequence[Limit], usage: Usage) -> str:
     beyond = [limit.name for limit in limits if limit.state is State.BEYOND]
+    if beyond and usage.is_on_spark:
+        return "too slow: the warehouse lies on Spark, and a build with all exports takes longer than a night there"
     if beyond:
         return f"move: this machine is too small already ({', '.join(beyond)})"
     near = [limit for limit in limits if limit.state is State.NEAR]
     if near:
         words = ", ".join(f"{limit.name} in {_days_text(limit.days or 0.0)}" for limit in near)
         return f"plan the move: a limit of this machine is near ({words})"
+    if usage.is_on_spark:
+        return "moved: the warehouse lies on Spark, where only the night is judged"
     if any(limit.state is State.UNKNOWN for limit in limits):
         return "too early to say: not everything is measured yet"
     return "stay: this machine does it"

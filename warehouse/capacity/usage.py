@@ -29,12 +29,13 @@ class TableSize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildSize:
-    """A build that passed and whose file is kept."""
+    """A build that passed and is kept."""
 
     id: str
     started_at: datetime
     seconds: float
     byte_count: int
+    """0 on Spark."""
     is_whole: bool
     """Whether all models were built, so that its time says what a night takes."""
 
@@ -46,12 +47,12 @@ class Usage:
     build_id: str | None
     """The published build's."""
     is_on_spark: bool = False
-    """Whether the published build lies on Spark; then nothing of it is measured here, and `build_id` is None."""
+    """Whether the published build lies on Spark; then only times are measured here, and `build_id` is None."""
     build_bytes: int
     tables: tuple[TableSize, ...]
     """The largest of the published build, by rows."""
     builds: tuple[BuildSize, ...]
-    """By the moment at which they started; none that lies in the future."""
+    """Those of the published build's engine, by the moment at which they started; none that lies in the future."""
     exports: tuple[ExportTime, ...]
     """By the moment at which they started; none that lies in the future."""
     passed_over: tuple[str, ...]
@@ -91,7 +92,7 @@ def read_largest_tables(engine: Engine) -> tuple[TableSize, ...]:
 
 
 def read_usage(project: Project, *, now: datetime) -> Usage:
-    """What is measured of this project by now; a project without builds has none of it, and builds on Spark take none.
+    """What is measured of this project by now; builds on Spark take nothing of this machine but time.
 
     Raises:
         ProjectError: the published build is gone.
@@ -105,7 +106,7 @@ def read_usage(project: Project, *, now: datetime) -> Usage:
         with connection:
             tables = read_largest_tables(LocalEngine(connection))
         build_id, build_bytes = files.id, files.database_path.stat().st_size
-    builds, strange = _builds(project, now=now)
+    builds, strange = _builds(project, on_spark=is_on_spark, now=now)
     exports: list[ExportTime] = []
     for time in export_times(project):
         if _moment(time.started_at, now=now) is None or time.seconds < 0:
@@ -123,13 +124,13 @@ def read_usage(project: Project, *, now: datetime) -> Usage:
     )
 
 
-def _builds(project: Project, *, now: datetime) -> tuple[list[BuildSize], list[str]]:
+def _builds(project: Project, *, on_spark: bool, now: datetime) -> tuple[list[BuildSize], list[str]]:
     found, strange = [], []
     for record in records.read_records(project):
         files = BuildFiles(id=record.id, path=project.builds_path / record.id)
         if record.command != "build" or record.status is not Status.PASSED:
             continue
-        if files.is_on_spark or not files.database_path.is_file():
+        if files.is_on_spark is not on_spark or not files.content_path.is_file():
             continue
         started_at = _moment(record.started_at, now=now)
         if started_at is None or record.seconds < 0:
@@ -140,7 +141,7 @@ def _builds(project: Project, *, now: datetime) -> tuple[list[BuildSize], list[s
             id=record.id,
             started_at=started_at,
             seconds=record.seconds,
-            byte_count=files.database_path.stat().st_size,
+            byte_count=0 if on_spark else files.database_path.stat().st_size,
             is_whole=not (options.get("select") or options.get("exclude")),
         )
         found.append(size)

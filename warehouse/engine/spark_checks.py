@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from warehouse.engine.spark_session import connect_spark, shown_remote
+from warehouse.engine.spark_opening import spark_engine
+from warehouse.engine.spark_session import shown_remote
 from warehouse.errors import WarehouseError
 from warehouse.project import Project
 
@@ -40,26 +41,31 @@ def _client() -> SparkCheck:
 
 def _server(project: Project) -> SparkCheck:
     try:
-        session = connect_spark(project)
+        with spark_engine(project) as engine:
+            found = f"Spark {engine.version} at {shown_remote(project.settings.spark_remote)}"
     except WarehouseError as error:
         return SparkCheck(name="server", is_fine=False, found=str(error))
-    try:
-        found = f"Spark {session.version} at {shown_remote(project.settings.spark_remote)}"
-    finally:
-        session.stop()
     return SparkCheck(name="server", is_fine=True, found=found)
 
 
 def _target(project: Project) -> SparkCheck:
-    """Whether profiles.yml has the target; what it says is dbt's to judge."""
+    """Whether the project's profile has the target; what else it says is dbt's to judge."""
     import yaml
+
+    def missing(found: str) -> SparkCheck:
+        return SparkCheck(name="target", is_fine=False, found=found)
 
     try:
         profiles = yaml.safe_load((project.root / "profiles.yml").read_text(encoding="utf-8"))
-        targets = {target for profile in profiles.values() for target in (profile.get("outputs") or {})}
+        profile = yaml.safe_load((project.root / "dbt_project.yml").read_text(encoding="utf-8")).get("profile")
+        targets = {name: (said or {}).get("outputs") or {} for name, said in profiles.items()}
     except (OSError, ValueError, AttributeError, yaml.YAMLError) as error:
-        return SparkCheck(name="target", is_fine=False, found=f"profiles.yml cannot be read: {error}")
-    if "spark" not in targets:
-        found = "profiles.yml has no target spark; copy that of a new project: warehouse init FOLDER"
-        return SparkCheck(name="target", is_fine=False, found=found)
+        return missing(f"profiles.yml or dbt_project.yml cannot be read: {error}")
+    if profile not in targets:
+        return missing(f"profiles.yml has no profile {profile}, which dbt_project.yml names")
+    if "spark" not in targets[profile]:
+        return missing(f"profile {profile} has no target spark; copy that of a new project: warehouse init FOLDER")
+    target = targets[profile]["spark"] or {}
+    if (target.get("type"), target.get("method")) != ("spark", "session"):
+        return missing("the target spark in profiles.yml must have type: spark and method: session")
     return SparkCheck(name="target", is_fine=True, found="spark, in profiles.yml")
