@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,21 +17,36 @@ from typing import Any
 import duckdb
 import pytest
 from common import source_of_shop
+from fake_builds import Fake
+from sail import sail_server
 from spark_shop import copy_shop
 
-from warehouse import records
-from warehouse.build_tables import read_build_manifest
+from warehouse import dbt_runner, records, spark_leftovers
+from warehouse.build_tables import is_gone_from_spark, read_build_manifest
 from warehouse.builds import build_warehouse, list_builds, roll_back
 from warehouse.builds.spark_sources import file_tables
 from warehouse.dbt_manifest import Source
 from warehouse.engine import spark_session
 from warehouse.engine.spark_schemas import FileTable
 from warehouse.errors import BuildError, ProjectError, StorageError
+from warehouse.exports.export import export_dataset
+from warehouse.exports.spark_destinations import SharedFolder
 from warehouse.lineage.builds import tables_of_build
+from warehouse.nightly.unchanged import find_same_build
 from warehouse.project import Project
-from warehouse.published import build_ids, find_build, published_id, read_spark_place, spark_prefix
+from warehouse.published import (
+    SparkPlace,
+    build_ids,
+    find_build,
+    published_id,
+    read_spark_place,
+    spark_prefix,
+    write_spark_place,
+)
 from warehouse.records import Status
+from warehouse.retention import clean_up
 from warehouse.site.published_tables import published_tables
+from warehouse.validation import load_suites, run_suites_on
 
 pytestmark = pytest.mark.slow
 
@@ -227,6 +243,56 @@ def test_tables_of_a_build_are_compared_shown_and_told_of(
     assert [field.name for field in kept.facets["schema"].fields] == ["customer"]
 
 
+def test_tables_that_the_cluster_has_lost_are_told_of_and_made_anew(shop: Project, spark_server: str) -> None:
+    if published_id(shop) is None:
+        build(shop, 40)
+    files = find_build(shop)
+    # Every session has a catalog of its own on Sail: another one has none of these tables.
+    other = replace(shop, settings=replace(shop.settings, spark_remote=f"{spark_server}/;session_id={uuid.uuid4()}"))
+
+    lost = f"(?s)Spark has no {spark_prefix(files.id)}_main, .*where build {files.id} was made on .*warehouse build"
+    with pytest.raises(StorageError, match=lost):
+        export_dataset(other, "spending", now=NOW)
+    with pytest.raises(StorageError, match=lost):
+        run_suites_on(other, files, load_suites(other.expectations_path))
+    assert find_same_build(other, now=NOW).why == f"the tables of build {files.id} are gone from Spark"
+    assert not is_gone_from_spark(shop, files)
+
+
+def test_a_clean_up_asks_once_for_builds_on_a_cluster_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = Fake(tmp_path / "a project")
+    away = replace(fake.project.settings, keep_builds=1, spark_remote="sc://127.0.0.1:1")
+    fake.project = replace(fake.project, settings=away)
+    for remote in ("sc://127.0.0.1:1", "sc://127.0.0.1:1", "sc://other:1", ""):
+        build_id = fake.build()
+        records.write_record(
+            fake.project,
+            replace(
+                records.start_record(fake.project, command="build", run_id=build_id, now=NOW), status=Status.PASSED
+            ),
+        )
+        if remote:
+            files = find_build(fake.project, build_id)
+            files.database_path.unlink()
+            schema = f"{spark_prefix(build_id)}_main"
+            write_spark_place(files.spark_path, SparkPlace(remote=remote, catalog="c", schemas={"main": schema}))
+    monkeypatch.setattr(spark_session, "READY_SECONDS", 1)
+    asked = []
+    connect = spark_leftovers.connect_spark
+    monkeypatch.setattr(spark_leftovers, "connect_spark", lambda project: asked.append(1) or connect(project))
+
+    cleaning = clean_up(fake.project, now=NOW)
+
+    assert (len(asked), cleaning.builds, len(build_ids(fake.project))) == (1, (), 4)
+    assert [finding.subject for finding in cleaning.findings] == [
+        f"build {gone}" for gone in build_ids(fake.project)[:3]
+    ]
+    assert "no Spark Connect server answers at sc://127.0.0.1:1" in cleaning.findings[0].message
+    assert "it lies on sc://other:1, and spark_remote" in cleaning.findings[2].message
+
+
 def test_an_engine_that_cannot_be_used_is_one_clear_error(shop: Project) -> None:
     alone = replace(shop, settings=replace(shop.settings, engine="duckdb", spark_remote=""))
     with pytest.raises(ProjectError, match="no Spark cluster is set"):
@@ -282,6 +348,14 @@ def test_files_that_spark_would_read_otherwise_are_refused(shop: Project, locati
     assert message in str(caught.value)
 
 
+def test_a_project_in_a_folder_that_is_a_pattern_to_spark_is_refused(shop: Project) -> None:
+    bracketed = replace(shop, root=shop.root.parent / "a [1]")
+    with pytest.raises(BuildError, match=r"Spark would take the project's folder for a pattern: .*/a \[1\]"):
+        file_tables(bracketed, [source("read_parquet('data/a.parquet')")], schema="b")
+    with pytest.raises(StorageError, match=r"for a pattern: .*/a \[1\]/late\n  let state_path be a folder without"):
+        SharedFolder(bracketed.root / "late").aside("x")
+
+
 def test_locations_become_tables(shop: Project) -> None:
     (text,) = file_tables(shop, [source("read_csv('a.csv', all_varchar=true, delim='|', nullstr='NA')")], schema="b")
     (parquet,) = file_tables(shop, [source("read_parquet('s3://x/*.parquet', union_by_name = true)")], schema="b")
@@ -305,8 +379,11 @@ def test_doctor_says_whether_the_cluster_can_be_used(
     monkeypatch.chdir(shop.root)
     monkeypatch.setenv("SPARK_REMOTE", shop.settings.spark_remote)
 
-    told = json.loads(run("doctor", "--json").out)["spark"]
+    document = json.loads(run("doctor", "--json").out)
+    told = document["spark"]
 
+    assert document["answer"] == "moved: the warehouse lies on Spark, where only the night is judged"
+    assert {limit["name"]: limit["state"] for limit in document["limits"]}["night"] == "fits"
     assert [(check["name"], check["is_fine"]) for check in told] == [
         *(("client", True), ("server", True), ("target", True))
     ]
@@ -318,3 +395,25 @@ def test_doctor_says_whether_the_cluster_can_be_used(
     outcome = run("doctor")
     assert outcome.code == 1
     assert "server is missing: no Spark Connect server answers at sc://127.0.0.1:1" in outcome.out
+
+
+def test_a_server_that_dies_while_dbt_builds_is_one_clear_error(
+    shop: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = published_id(shop)
+    monkeypatch.setattr(spark_session, "RETRIES", 2)
+    run_build = dbt_runner.run_build
+    with sail_server(tmp_path) as sail:
+
+        def killed(*arguments: Any, **options: Any) -> Any:
+            sail.process.kill()
+            return run_build(*arguments, **options)
+
+        monkeypatch.setattr(dbt_runner, "run_build", killed)
+        remote = f"{sail.remote}/;session_id={uuid.uuid4()}"
+        with pytest.raises(
+            StorageError, match=r"^Spark's server does not answer any more: .*\n  .* asked it; once it answers"
+        ):
+            build(replace(shop, settings=replace(shop.settings, spark_remote=remote)), 60)
+
+    assert published_id(shop) == before

@@ -12,6 +12,7 @@ from warehouse import storage
 from warehouse.dbt_manifest import Source
 from warehouse.engine.local import LocalEngine
 from warehouse.engine.spark_schemas import FileTable, FileUnion
+from warehouse.engine.spark_values import is_spark_pattern
 from warehouse.errors import BuildError, QueryError, problem_list
 from warehouse.project import Project
 from warehouse.sources.lake_tables import LakeTableError, find_version, iceberg_columns, is_elsewhere
@@ -54,6 +55,8 @@ def file_tables(
         name = f"{source.source_name}.{source.name}"
         location = parse_location(source.external_location)
         found = _problems(location, is_sail=is_sail)
+        if is_spark_pattern(str(project.root)):
+            found.append(f"Spark would take the project's folder for a pattern: {project.root}")
         try:
             if not found:
                 tables.append(_table(project, source, location, schema=f"{schema}_{source.source_name}"))
@@ -150,7 +153,7 @@ def _union(project: Project, source: Source, location: Location, *, schema: str)
                 f"{len(paths):,} files are more than the {MOST_FILES:,} that are read one by one; "
                 "warehouse load --full-refresh makes one of many"
             )
-        odd = next((path for path in paths if set("*?[]{}\\") & set(path)), None)
+        odd = next(filter(is_spark_pattern, paths), None)
         if odd is not None:
             raise _UnreadableError(f"Spark would take the path for a pattern: {odd}")
         described = [engine.columns(Relation.parquet([path], name=path)) for path in paths]

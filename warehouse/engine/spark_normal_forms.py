@@ -11,7 +11,7 @@ from warehouse.engine.spark_values import spark_text
 
 _UNCOMPOSED = (
     "a text has letters in several parts (it is not in Unicode form NFC), which cannot be composed on Spark; "
-    "normalise it where the model is made, or ask with DuckDB"
+    "normalise it where the model is made, or ask of a version with WAREHOUSE_ENGINE=duckdb"
 )
 # Vowels and consonants of Hangul, which compose by arithmetic.
 _HANGUL = (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))

@@ -19,7 +19,7 @@ from warehouse.engine.spark_expressions import Expressions
 from warehouse.engine.spark_nested import UntranslatableError
 from warehouse.engine.spark_reading import DuckDBAsWritten
 from warehouse.engine.spark_unnesting import histogram_sql, is_histogram, is_unnested_aside, unnested_aside_sql
-from warehouse.engine.spark_values import spark_identifier
+from warehouse.engine.spark_values import is_spark_pattern, spark_identifier
 from warehouse.errors import QueryError
 from warehouse.sql import ARROW_NAME, Query
 
@@ -235,7 +235,7 @@ class _Statements:
         if not isinstance(paths, exp.Array) or said != known:
             raise UntranslatableError("read_parquet but with union_by_name = true, hive_partitioning = false")
         names = tuple(path.name for path in paths.expressions)
-        if any(char in name for name in names for char in "*?[]{}\\"):
+        if any(map(is_spark_pattern, names)):
             raise UntranslatableError(
                 "files whose paths hold *, ?, [, ], {, } or a backslash, which are patterns to it"
             )

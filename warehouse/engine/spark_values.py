@@ -14,6 +14,11 @@ _LARGEST_INT = 2**31 - 1
 _LARGEST_BIGINT = 2**63 - 1
 
 
+def is_spark_pattern(path: str) -> bool:
+    """Whether Spark takes the path for a pattern of paths; it knows no way to say that one is none."""
+    return any(sign in path for sign in "*?[]{}\\")
+
+
 def spark_identifier(name: str) -> str:
     """`name` quoted, so that spaces, quotes, keywords and capitals are safe.
 

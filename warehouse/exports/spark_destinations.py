@@ -12,6 +12,8 @@ from warehouse import storage
 from warehouse.datasets.marks import write_stored
 from warehouse.datasets.store_keys import object_key, staging_folder
 from warehouse.engine.spark_files import NumberedFile
+from warehouse.engine.spark_values import is_spark_pattern
+from warehouse.errors import StorageError
 from warehouse.object_store import Store
 
 _COPIES = 8
@@ -29,7 +31,7 @@ class Destination(Protocol):
         """Path or URL of a folder that the workers may make and fill.
 
         Raises:
-            StorageError: what is above it cannot be made.
+            StorageError: what is above it cannot be made, or not be named to the workers.
         """
         ...
 
@@ -60,6 +62,11 @@ class SharedFolder:
 
     def aside(self, name: str) -> str:
         """A folder in the version's."""
+        if is_spark_pattern(str(self._folder)):
+            raise StorageError(
+                f"Spark would take the path for a pattern: {self._folder}\n"
+                "  let state_path be a folder without *, ?, brackets, braces and backslashes in its path"
+            )
         with storage.storage_errors(f"write {self._folder}"):
             self._folder.mkdir(parents=True, exist_ok=True)
         return str(self._folder / name)
