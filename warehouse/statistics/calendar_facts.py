@@ -135,34 +135,32 @@ def rows_per_day_sql(hours: str) -> Query:
 
 
 def slots_sql(hours: str, days: str) -> Query:
-    """Two rows, of the days and of the hours.
+    """What `Slots` tells of the days and of the hours, in rows of three kinds, each with `is_day`.
 
-    Columns: `is_day`, `clock_count` (rows not at midnight), `first`, `last`, `longest_gap`, `gap_start`, and `sizes` (a
-    list of rows and slots with so many).
+    `all`: `first`, `last`, and as `number` of the hours the rows not at midnight (null for days). `gap`: the longest as
+    `number`, and `first`, where the earliest of this length begins; no row without a gap. `size`: how many rows, as
+    `number`, and how many slots have so many, as `slot_count`.
     """
-    steps, units = [], []
+    steps, answers = [], []
     for unit, table in (("hour", hours), ("day", days)):
+        is_day = unit == "day"
+        clock_count = "null" if is_day else "sum(clock_count)"
         steps += [
-            Step(f"{unit}_sizes", f"select row_count, count(*) as slot_count from {table} group by row_count"),
             Step(f"{unit}_steps", f"select slot, slot - lag(slot) over (order by slot) - 1 as gap from {table}"),
             Step(
                 f"{unit}_gaps",
-                f"select gap, slot - gap as start from {unit}_steps where gap > 0 order by gap desc, slot limit 1",
+                f"select gap, min(slot - gap) as start from {unit}_steps where gap > 0 group by gap "
+                "order by gap desc limit 1",
             ),
         ]
-        units.append(
-            f"""
-            select
-                {unit == "day"} as is_day,
-                (select sum(clock_count) from {hours}) as clock_count,
-                (select min(slot) from {table}) as first,
-                (select max(slot) from {table}) as last,
-                (select gap from {unit}_gaps) as longest_gap,
-                (select start from {unit}_gaps) as gap_start,
-                (select list([row_count, slot_count]) from {unit}_sizes) as sizes
-            """
-        )
-    return Query.of(*steps, Step("slots", " union all ".join(units)))
+        answers += [
+            f"select {is_day} as is_day, 'all' as kind, cast({clock_count} as bigint) as number, min(slot) as first, "
+            f"max(slot) as last, cast(null as bigint) as slot_count from {table}",
+            f"select {is_day}, 'gap', gap, start, null, null from {unit}_gaps",
+            f"select {is_day}, 'size', row_count, null, null, count(*) from {table} group by row_count",
+        ]
+    # NOTE: no sub-queries for one value: Spark would answer each by jobs of its own.
+    return Query.of(*steps, Step("slots", " union all ".join(answers)))
 
 
 def profiles_sql(tables_and_places: Sequence[tuple[str, str]]) -> Query:
@@ -181,10 +179,10 @@ def profiles_sql(tables_and_places: Sequence[tuple[str, str]]) -> Query:
 def calendar(engine: Engine, hours: str, days: str) -> Calendar | None:
     """The calendar of a side by its tables of rows per hour and per day; None without rows."""
     # Few questions, each about all of it: a cluster takes as long for one of few rows as for one of many.
-    found = {row["is_day"]: row for row in engine.rows(slots_sql(hours, days))}
-    if found[True]["first"] is None:
+    found = engine.rows(slots_sql(hours, days))
+    by_day, by_hour = (_slots([row for row in found if row["is_day"] is is_day]) for is_day in (True, False))
+    if by_day is None or by_hour is None:
         return None
-    by_day, by_hour = (_slots(found[is_day]) for is_day in (True, False))
     # 1970 began on a Thursday.
     cycles = [(hours, "((slot % 24) + 24) % 24"), (days, "((slot + 3) % 7 + 7) % 7")]
     slot_counts = [_cycle(by_hour, 24, 0), _cycle(by_day, 7, 3)]
@@ -197,7 +195,7 @@ def calendar(engine: Engine, hours: str, days: str) -> Calendar | None:
     ]
     return Calendar(
         row_count=by_hour.row_count,
-        has_clock=bool(found[True]["clock_count"]),
+        has_clock=any(row["number"] for row in found if row["kind"] == "all"),
         days=by_day,
         hours=by_hour,
         hour_of_day=profiles[0],
@@ -206,13 +204,18 @@ def calendar(engine: Engine, hours: str, days: str) -> Calendar | None:
     )
 
 
-def _slots(row: Mapping[str, Any]) -> Slots:
+def _slots(rows: list[dict[str, Any]]) -> Slots | None:
+    """Those of days or of hours; None without rows."""
+    (whole,) = (row for row in rows if row["kind"] == "all")
+    if whole["first"] is None:
+        return None
+    gap = next((row for row in rows if row["kind"] == "gap"), None)
     return Slots(
-        first=row["first"],
-        last=row["last"],
-        sizes=dict(sorted((size, count) for size, count in row["sizes"])),
-        longest_gap=row["longest_gap"] or 0,
-        gap_start=row["gap_start"],
+        first=whole["first"],
+        last=whole["last"],
+        sizes=dict(sorted((row["number"], row["slot_count"]) for row in rows if row["kind"] == "size")),
+        longest_gap=gap["number"] if gap else 0,
+        gap_start=gap["first"] if gap else None,
     )
 
 
