@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,12 +29,18 @@ class Sail:
 
 
 @contextmanager
-def sail_server(folder: Path, **environment: str) -> Iterator[Sail]:
-    """Starts a server whose tables lie in this folder, and stops it in the end."""
+def sail_server(folder: Path, *, through: Sequence[str] = (), **environment: str) -> Iterator[Sail]:
+    """Starts a server whose tables lie in this folder, and stops it in the end.
+
+    Args:
+        folder: Is there, and has the server's log too.
+        through: The beginning of a command that runs the rest of it in its place.
+        environment: Variables of the server's own.
+    """
     with (
         (folder / "server.log").open("wb") as log,
         subprocess.Popen(
-            [sys.executable, "-c", SERVER],
+            [*through, sys.executable, "-c", SERVER],
             cwd=folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

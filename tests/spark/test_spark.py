@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,17 @@ import pytest
 
 from warehouse.engine.base import Column
 from warehouse.engine.spark import SparkEngine
+from warehouse.engine.spark_opening import spark_engine
 from warehouse.errors import QueryError
+from warehouse.project import Project
 from warehouse.sql import Query, Relation, Step
-from warehouse.statistics.session_tables import SessionTables
 from warehouse.storage import connect
 
 
-@pytest.fixture
-def there(spark: Any) -> SparkEngine:
-    return SparkEngine(spark, schemas={"marts": "b1_marts"})
+@pytest.fixture(scope="module")
+def there(spark_project: Project) -> Iterator[SparkEngine]:
+    with spark_engine(spark_project, schemas={"marts": "b1_marts"}) as engine:
+        yield engine
 
 
 def asked(text: str, **parameters: Any) -> Query:
@@ -102,15 +105,6 @@ def test_batches_are_of_the_size_that_was_asked_for(there: SparkEngine) -> None:
 
     assert found == [[0, 1, 2], [3, 4, 5], [6]]
     assert list(there.batches(asked("select 1 as i where false"), row_count=3).read_all().schema.names) == ["i"]
-
-
-def test_tables_of_the_session_are_views_until_they_are_dropped(there: SparkEngine) -> None:
-    with SessionTables(there, "mine") as tables:
-        table = tables.create("rows", asked("select 1 as a"))
-        assert there.rows(asked(f"select a from {table}")) == [{"a": 1}]
-
-    with pytest.raises(QueryError, match="mine_rows"):
-        there.rows(asked(f"select a from {table}"))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from spark_cluster import ClusterProcess, java_problem
@@ -25,24 +24,23 @@ def test_without_java_it_is_said_what_a_cluster_needs(monkeypatch: pytest.Monkey
 
 @pytest.mark.slow
 @pytest.mark.spark_cluster
-def test_a_worker_that_dies_costs_no_answer(cluster: ClusterProcess, spark: Any) -> None:
-    engine = SparkEngine(spark)
-    spark.range(0, 1000, 1, 4).createOrReplaceTempView("numbers")
+def test_a_worker_that_dies_costs_no_answer(cluster: ClusterProcess, there: SparkEngine) -> None:
+    there.session.range(0, 1000, 1, 4).createOrReplaceTempView("numbers")
     count = Query.of(Step("count", "select count(*) as n, sum(id % 7)::bigint as s from numbers"))
-    before = engine.rows(count)
+    before = there.rows(count)
 
     cluster.kill("worker1")
-    after = engine.rows(count)
+    after = there.rows(count)
     cluster.start("worker")
 
-    assert before == after == engine.rows(count) == [{"n": 1000, "s": 2997}]
+    assert before == after == there.rows(count) == [{"n": 1000, "s": 2997}]
 
 
 @pytest.mark.slow
 @pytest.mark.spark_cluster
-def test_a_refusal_is_one_line_without_plan_and_trace(spark: Any, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_refusal_is_one_line_without_plan_and_trace(there: SparkEngine, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(QueryError, match=r"UNRESOLVED_COLUMN.*nope") as caught:
-        SparkEngine(spark).rows(Query.of(Step("wrong", "select nope from (select 1 as x)")))
+        there.rows(Query.of(Step("wrong", "select nope from (select 1 as x)")))
 
     assert "\n" not in caught.value.reason
     assert capfd.readouterr().err == ""
@@ -50,8 +48,8 @@ def test_a_refusal_is_one_line_without_plan_and_trace(spark: Any, capfd: pytest.
 
 @pytest.mark.slow
 @pytest.mark.spark_cluster
-def test_maps_have_hashes(spark: Any) -> None:
-    spark.sql("select map('a', 1) as m, map('a', 1) as same").createOrReplaceTempView("maps")
+def test_maps_have_hashes(there: SparkEngine) -> None:
+    there.session.sql("select map('a', 1) as m, map('a', 1) as same").createOrReplaceTempView("maps")
     query = Query.of(Step("hashes", "select hash(m) = hash(same) as is_same from maps"))
 
-    assert SparkEngine(spark).rows(query) == [{"is_same": True}]
+    assert there.rows(query) == [{"is_same": True}]

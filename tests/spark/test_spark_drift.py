@@ -55,11 +55,6 @@ def here() -> Iterator[LocalEngine]:
         yield LocalEngine(connection)
 
 
-@pytest.fixture
-def there(spark: Any) -> SparkEngine:
-    return SparkEngine(spark)
-
-
 @pytest.mark.parametrize("groups", [(), ("plane",)], ids=["rows", "groups"])
 def test_drift_has_the_same_numbers(here: LocalEngine, there: SparkEngine, pair: Pair, groups: tuple[str, ...]) -> None:
     options: dict[str, Any] = {

@@ -61,9 +61,10 @@ def places_sql(relation: Relation, columns: list[str]) -> Query:
 
 @settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ROWS)
-def test_random_rows_have_one_fingerprint_and_one_split(spark: Any, tmp_path: Path, rows: list[dict[str, Any]]) -> None:
+def test_random_rows_have_one_fingerprint_and_one_split(
+    there: SparkEngine, tmp_path: Path, rows: list[dict[str, Any]]
+) -> None:
     path = tmp_path / "rows.parquet"
-    there = SparkEngine(spark)
     with connect(None) as connection:
         here = LocalEngine(connection)
         connection.execute(f"create table t ({TYPES})")
@@ -92,8 +93,7 @@ def flights(tmp_path_factory: pytest.TempPathFactory) -> Relation:
     return Relation.parquet([str(path)], name="flights")
 
 
-def test_the_example_has_one_fingerprint_and_one_split(spark: Any, flights: Relation) -> None:
-    there = SparkEngine(spark)
+def test_the_example_has_one_fingerprint_and_one_split(there: SparkEngine, flights: Relation) -> None:
     with connect(None) as connection:
         here = LocalEngine(connection)
         types = types_of(here, flights)

@@ -116,12 +116,9 @@ def test_a_step_of_a_query_hides_a_table_of_its_name(there: SparkEngine) -> None
     assert there.rows(asked("select mine.a from temp.mine")) == [{"a": 1}]
 
 
-def test_rows_are_not_added_to_what_is_no_table(there: SparkEngine, spark: Any) -> None:
+def test_rows_are_not_added_to_what_is_no_table(there: SparkEngine) -> None:
     with pytest.raises(QueryError, match="there is no table mine"):
         there.rows(asked("insert into mine select 1 as a"))
-    SparkEngine(spark).rows(asked("select 1 as a").kept_as("a_view"))
-    with pytest.raises(QueryError, match="not available on Spark: insert"):
-        SparkEngine(spark).rows(asked("insert into a_view select 1 as a"))
 
 
 def test_only_scratch_schemas_older_than_a_day_are_dead() -> None:

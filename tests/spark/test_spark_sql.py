@@ -38,7 +38,7 @@ REFUSED = {name: reason for each in _ALL for name, reason in each.REFUSED.items(
 def either(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """Both engines, in turn."""
     if request.param == "spark":
-        yield SparkEngine(request.getfixturevalue("spark"))
+        yield request.getfixturevalue("there")
         return
     with connect(None) as connection:
         yield LocalEngine(connection)
@@ -158,11 +158,11 @@ VALUES = (
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(VALUES, min_size=5, max_size=20))
-def test_any_value_of_a_parameter_arrives_as_it_is(spark: Any, values: list[Any]) -> None:
+def test_any_value_of_a_parameter_arrives_as_it_is(there: SparkEngine, values: list[Any]) -> None:
     parameters = {f"p{place}": value for place, value in enumerate(values)}
     terms = ", ".join(f"${name} as {name}" for name in parameters)
 
-    (row,) = SparkEngine(spark).rows(Query.of(Step("values", f"select {terms}"), **parameters))
+    (row,) = there.rows(Query.of(Step("values", f"select {terms}"), **parameters))
 
     for found, value in zip(row.values(), values, strict=True):
         assert plain(found) == plain(value)

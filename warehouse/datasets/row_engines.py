@@ -76,7 +76,7 @@ def _on_spark(project: Project, build: BuildFiles | None) -> Iterator[Engine]:
     with spark_engine(project) if build is None else engine_of_spark_build(project, build) as engine:
         try:
             yield engine
-        except QueryError as error:
+        except (ProjectError, QueryError) as error:
             if any(word in str(error) for word in _UNSEEN):
                 raise ProjectError(
                     f"Spark's workers do not see the files that this machine sees: {str(error).splitlines()[0]}\n"

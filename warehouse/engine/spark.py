@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from warehouse.engine.base import Column
 from warehouse.engine.spark_errors import spark_errors
 from warehouse.engine.spark_frames import arrow_tables, question
-from warehouse.engine.spark_scratch import SessionViews, SparkTables
+from warehouse.engine.spark_schemas import spark_is_sail
+from warehouse.engine.spark_scratch import ScratchTables
 from warehouse.engine.spark_types import duckdb_type
-from warehouse.errors import import_extra
+from warehouse.errors import QueryError, import_extra
 from warehouse.sql import Query, Relation, Step
 
 if TYPE_CHECKING:
@@ -35,20 +36,21 @@ class SparkEngine:
     hash_bits = 63
 
     def __init__(
-        self, session: SparkSession, *, schemas: Mapping[str, str] | None = None, tables: SparkTables | None = None
+        self, session: SparkSession, *, tables: ScratchTables, schemas: Mapping[str, str] | None = None
     ) -> None:
         """An engine on the session.
 
         Args:
             session: As `connect_spark` gives it: its zone is UTC, and what cannot be computed is an error.
+            tables: Where temporary tables go.
             schemas: Where each schema of a build lies: `"warehouse"."marts"."x"` is read from the schema that stands
                 here for `marts`.
-            tables: Where temporary tables go; when left out, they are views, computed whenever they are read.
         """
         self.session = session
+        self.tables = tables
         self.schemas = dict(schemas or {})
-        self.tables = tables or SessionViews(session)
         self._named_files: set[str] = set()
+        self._is_sail: bool | None = None
 
     @property
     def version(self) -> str:
@@ -160,6 +162,16 @@ class SparkEngine:
         """Makes views of files that have none yet: finding out what columns files have is a job of its own."""
         for view, paths in statement.files.items():
             if view not in self._named_files:
+                self._check_are_seen(paths)
                 files = self.session.read.option("mergeSchema", "true").parquet(*paths)
                 files.createOrReplaceTempView(view)
                 self._named_files.add(view)
+
+    def _check_are_seen(self, paths: Sequence[str]) -> None:
+        # NOTE: Sail takes files that are not there for files without rows, and Spark refuses them.
+        if self._is_sail is None:
+            self._is_sail = spark_is_sail(self.session)
+        if self._is_sail:
+            for path in paths:
+                if not self.session.read.parquet(path).schema.fields:
+                    raise QueryError(f"PATH_NOT_FOUND: there is no file {path}", step="files", statement=path)

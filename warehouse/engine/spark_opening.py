@@ -28,6 +28,6 @@ def spark_engine(project: Project, *, schemas: Mapping[str, str] | None = None) 
     session = connect_spark(project)
     try:
         with ScratchTables(session, started_at=datetime.now(UTC)) as tables:
-            yield SparkEngine(session, schemas=schemas, tables=tables)
+            yield SparkEngine(session, tables=tables, schemas=schemas)
     finally:
         session.stop()

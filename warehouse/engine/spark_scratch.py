@@ -1,4 +1,4 @@
-"""What a session keeps for itself on Spark: tables in a schema of its own, or views when it has none.
+"""What a session keeps for itself on Spark: tables in a schema of its own.
 
 A query of ours makes temporary tables, `create temp table x`, and reads them as `temp.x` or `x`. Spark has temporary
 views alone, which are computed anew at every read, so an engine that computes more than a little writes real tables.
@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from warehouse.engine.spark_errors import spark_errors
 from warehouse.engine.spark_frames import answers, question
@@ -31,51 +31,11 @@ _NAME = re.compile(r"scratch_(\d{8}t\d{6}z)_[0-9a-f]{8}")
 _TIME = "%Y%m%dt%H%M%Sz"
 
 
-class SparkTables(Protocol):
-    """Where temporary tables go. Names are as in the statement, unquoted; capitals do not count."""
-
-    @property
-    def sources(self) -> Mapping[str, str]:
-        """What stands behind `from` for each table, by its name in small letters."""
-        ...
-
-    def create(self, name: str, rows: str) -> None:
-        """Makes a table of these rows, a query; one of this name goes, and may have been read."""
-        ...
-
-    def insert(self, name: str, rows: str) -> int:
-        """Adds these rows, a query that may read the table itself; how many there were."""
-        ...
-
-    def drop(self, name: str) -> None:
-        """Drops it; one that is not there is fine."""
-        ...
-
-
-class SessionViews:
-    """Views of the session, for engines that ask little: each is computed whenever it is read."""
-
-    def __init__(self, session: SparkSession) -> None:
-        self._session = session
-        self.sources: dict[str, str] = {}
-
-    def create(self, name: str, rows: str) -> None:
-        """Makes a view of this query."""
-        self._session.sql(f"create or replace temporary view {spark_identifier(name)} as {rows}")
-        self.sources[name.lower()] = spark_identifier(name)
-
-    def insert(self, name: str, rows: str) -> int:
-        """Refused: a view holds no rows."""
-        raise QueryError("not available on Spark: insert without a scratch schema", step=name, statement=rows)
-
-    def drop(self, name: str) -> None:
-        """Drops it; one that is not there is fine."""
-        self._session.sql(f"drop view if exists {spark_identifier(name)}")
-        self.sources.pop(name.lower(), None)
-
-
 class ScratchTables:
-    """Parquet tables in a schema of one engine; leaving the block drops it."""
+    """Parquet tables in a schema of one engine; leaving the block drops it.
+
+    Names are as in the statement, unquoted; capitals do not count.
+    """
 
     def __init__(self, session: SparkSession, *, started_at: datetime) -> None:
         """Nothing is made before the first table.
