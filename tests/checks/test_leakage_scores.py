@@ -224,3 +224,16 @@ def test_a_full_copy_of_the_label_explains_its_entropy(engine: LocalEngine) -> N
     assert score.error_reduction == 1.0
     assert score.information is not None
     assert 1 - score.information < 40 / (1000 * entropy(counts / counts.sum()))
+
+
+def test_zeros_of_either_sign_are_one_label(engine: LocalEngine) -> None:
+    for split, first, count in (("train", 0, 900), ("test", 900, 600)):
+        engine.connection.execute(
+            f"create or replace table {split} as select i as id, ['0.0', '-0.0', '1.0'][1 + i % 3]::double as label,"
+            f" i % 3 = 2 as teller from range({first}, {first + count}) as numbers(i)"
+        )
+
+    result = find_leaks(engine, {name: Relation.table(name) for name in ("train", "test")}, SPEC)
+
+    (teller,) = (each for each in result.predictors if each.name == "teller")
+    assert {score.error_reduction for score in teller.scores} == {1.0}

@@ -458,6 +458,26 @@ def test_labels_of_every_kind_are_counted_alike(fake: Fake, export: Exporter, ki
     assert counts[None] == 500
 
 
+def test_numbers_that_are_labels_are_told_in_one_way_on_every_engine(fake: Fake, export: Exporter) -> None:
+    values = "['0.0', '-0.0', '10000000.0', '2.5e16', '0.00001', '-inf', null]"
+    fake.build(BY_KEY, rows=f"select i as id, {values}[1 + i % 7]::double as y from range(1400) as r(i)")
+
+    counts = Counter[str | None]()
+    for split in export().manifest.splits:
+        counts.update({label.label: label.row_count for label in split.labels or ()})
+
+    assert counts == {"0.0": 400, **dict.fromkeys(["10000000.0", "2.5e+16", "1e-05", "-inf", None], 200)}
+
+
+@pytest.mark.parametrize(("kinds", "are_counted"), [(100, True), (101, False), (140, False)])
+def test_a_hundred_different_labels_are_counted_and_no_more(
+    fake: Fake, export: Exporter, kinds: int, are_counted: bool
+) -> None:
+    fake.build(BY_KEY, rows=f"select i as id, 'l' || i % {kinds} as y from range(8000) as r(i)")
+
+    assert {split.labels is not None for split in export().manifest.splits} == {are_counted}
+
+
 def test_a_label_that_is_not_a_number_is_missing(fake: Fake, export: Exporter) -> None:
     rows = """
         select i as id, case i % 4 when 0 then 'nan' when 1 then 'inf' else i::varchar end::double as y

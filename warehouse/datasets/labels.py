@@ -11,6 +11,8 @@ from warehouse.sql import Query, Relation, Step, identifier, literal
 
 MOST_LABELS = 100
 """With more different labels than this, only the mean and the missing ones are recorded."""
+_ROUGHLY = 1.5
+"""What the rough count (HyperLogLog, up to 10 % off) may not exceed for labels to be counted one by one."""
 
 _FRACTIONAL = ("FLOAT", "REAL", "DOUBLE", "DECIMAL")
 _NUMERIC = (*_FRACTIONAL, "BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT")
@@ -60,17 +62,21 @@ def label_totals_sql(rows: Step, *, is_float: bool, is_numeric: bool) -> Query:
     )
 
 
-def labels_sql(rows: Step) -> Query:
-    """One row per split and label: `split`, `label` (text; NULL when missing), `row_count`; most frequent first."""
+def labels_sql(rows: Step, *, is_double: bool) -> Query:
+    """One row per split and label: `split`, `label` (NULL when missing), `row_count`; most frequent first.
+
+    Labels are text, but for doubles: engines write those in ways of their own.
+    """
+    label = "label" if is_double else "label::varchar as label"
     return Query.of(
         rows,
         Step("rows_per_label", "select split, label, count(*) as row_count from labelled_rows group by split, label"),
         Step(
             "labels",
-            """
+            f"""
             select
                 split,
-                label::varchar as label,
+                {label},
                 row_count,
             from rows_per_label
             order by split, row_count desc, label
@@ -91,13 +97,16 @@ def read_label_facts(
     is_numeric = upper.startswith((*_NUMERIC, *_UNSIGNED)) and not upper.endswith("]")
     rows = labelled_rows_sql(splits, label, is_float=is_float)
     if upper == "BOOLEAN":
-        counts = _counts(engine, rows)
+        counts = _counts(engine, rows, is_double=False)
         return {split: _boolean_facts(counts.get(split, ())) for split in splits}
     totals = {
         row["split"]: row for row in engine.rows(label_totals_sql(rows, is_float=is_float, is_numeric=is_numeric))
     }
-    has_few = max(row["kinds"] for row in totals.values()) <= MOST_LABELS
-    counts = _counts(engine, rows) if has_few else {}
+    may_be_few = max(row["kinds"] for row in totals.values()) <= _ROUGHLY * MOST_LABELS
+    counts = _counts(engine, rows, is_double=upper == "DOUBLE") if may_be_few else {}
+    has_few = may_be_few and all(
+        sum(count.label is not None for count in found) <= MOST_LABELS for found in counts.values()
+    )
     return {
         split: LabelFacts(
             labels=counts[split] if has_few else None,
@@ -108,12 +117,20 @@ def read_label_facts(
     }
 
 
-def _counts(engine: Engine, rows: Step) -> dict[str, tuple[LabelCount, ...]]:
+def _counts(engine: Engine, rows: Step, *, is_double: bool) -> dict[str, tuple[LabelCount, ...]]:
     counts: dict[str, tuple[LabelCount, ...]] = {}
-    for row in engine.rows(labels_sql(rows)):
-        count = LabelCount(label=row["label"], row_count=row["row_count"])
+    for row in engine.rows(labels_sql(rows, is_double=is_double)):
+        # NOTE: as DuckDB writes it. Zero has no sign, of which an engine would keep that of any row.
+        label = repr(row["label"] + 0.0) if is_double and row["label"] is not None else row["label"]
+        count = LabelCount(label=label, row_count=row["row_count"])
         counts[row["split"]] = (*counts.get(row["split"], ()), count)
+    if is_double:
+        return {split: tuple(sorted(found, key=_most_frequent_first)) for split, found in counts.items()}
     return counts
+
+
+def _most_frequent_first(count: LabelCount) -> tuple[int, bool, str]:
+    return -count.row_count, count.label is None, count.label or ""
 
 
 def _boolean_facts(labels: tuple[LabelCount, ...]) -> LabelFacts:

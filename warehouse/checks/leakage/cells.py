@@ -110,16 +110,21 @@ def label_values_sql(sample: SplitRows, label: LeakColumn) -> Query:
             "label_values",
             f"""
             select
-                {label.sql}::varchar as value,
+                {_label_sql(label)}::varchar as value,
                 count(*) as row_count,
             from {sample.relation.sql}
             where s = 0 and {_labelled_sql(label)}
-            group by {label.sql}
-            order by {label.sql}
+            group by {_label_sql(label)}
+            order by {_label_sql(label)}
             limit {MOST_CLASSES + 1}
             """,
         )
     )
+
+
+def _label_sql(label: LeakColumn) -> str:
+    """The label, whose zeros have one sign: of equal ones the text would be another."""
+    return f"(case when {label.sql} = 0 then 0 else {label.sql} end)" if label.family is Family.REAL else label.sql
 
 
 def _labelled_sql(label: LeakColumn) -> str:
@@ -146,7 +151,7 @@ def target_of(engine: Engine, sample: SplitRows) -> Target | None:
     values = engine.rows(label_values_sql(sample, label))
     if len(values) <= (MOST_NUMBERS if has_number(label) else MOST_CLASSES):
         branches = " ".join(f"when {literal(row['value'])} then {place}" for place, row in enumerate(values))
-        value = f"{label.sql}::varchar"
+        value = f"{_label_sql(label)}::varchar"
         text = f"case {value} {branches} else {len(values)} end" if branches else "null"
         return Target(
             # A label that train never had is one more class.
@@ -189,9 +194,9 @@ def feature_cuts_sql(sample: SplitRows, columns: Sequence[LeakColumn], target: T
 
 
 def value_counts_sql(rows: SplitRows, columns: Sequence[LeakColumn]) -> Query:
-    """One row: for column i `kinds_i`, roughly how many values train has, and `present_i`, how many rows have one."""
+    """One row: for column i `kinds_i`, how many values train has, and `present_i`, how many rows have one."""
     counts = ", ".join(
-        f"approx_count_distinct({column.sql}) as kinds_{i}, count({column.sql}) as present_{i}"
+        f"{rows.kinds_sql(column.sql)} as kinds_{i}, count({column.sql}) as present_{i}"
         for i, column in enumerate(columns)
     )
     return Query.of(Step("value_counts", f"select {counts} from {rows.relation.sql} where s = 0"))

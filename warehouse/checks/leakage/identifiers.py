@@ -39,8 +39,7 @@ def rough_distinct_sql(rows: SplitRows, columns: Sequence[LeakColumn]) -> Query:
     """One row: for column i `present_i`, `kinds_i` (of many rows roughly), and for integers `spread_i`."""
     facts = []
     for i, column in enumerate(columns):
-        is_small = rows.row_count <= EXACT_ROWS
-        kinds = f"count(distinct {column.sql})" if is_small else f"approx_count_distinct({column.sql})"
+        kinds = rows.kinds_sql(column.sql, counted_rows=EXACT_ROWS)
         facts += [f"count({column.sql}) as present_{i}", f"{kinds} as kinds_{i}"]
         if column.family is Family.INTEGER:
             facts.append(f"max({column.sql})::double - min({column.sql})::double as spread_{i}")
@@ -55,7 +54,7 @@ def falling_steps_sql(sample: SplitRows, along: LeakColumn, columns: Sequence[Le
         f"count(*) filter (x{i} is not null and b{i} is not null) as steps_{i},"
         f" count(*) filter (x{i} < b{i}) as falls_{i},"
         f" count(*) filter (x{i} > b{i}) as rises_{i},"
-        f" approx_count_distinct(x{i}) as kinds_{i}"
+        f" {sample.kinds_sql(f'x{i}')} as kinds_{i}"
         for i in range(len(columns))
     )
     return Query.of(

@@ -16,6 +16,8 @@ EXAMPLE_LENGTH = 80
 """Characters of a value that a finding shows."""
 EXAMPLE_COUNT = 5
 HIDDEN = "(hidden)"
+COUNTED_ROWS = 10_000
+"""Of more rows, different values are counted roughly (HyperLogLog, up to 10 % off), by each engine in its own way."""
 
 
 class Role(StrEnum):
@@ -131,6 +133,10 @@ class SplitRows:
     def row_count(self) -> int:
         """Rows of all splits together."""
         return sum(self.row_counts.values())
+
+    def kinds_sql(self, value: str, *, counted_rows: int = COUNTED_ROWS) -> str:
+        """How many different values there are: exactly of up to so many rows, else roughly."""
+        return f"count(distinct {value})" if self.row_count <= counted_rows else f"approx_count_distinct({value})"
 
     @property
     def key_sql(self) -> str:

@@ -152,9 +152,9 @@ def read_spellings(engine: Engine, rows: SplitRows, columns: Sequence[LeakColumn
 
 
 def rough_kinds_sql(rows: SplitRows, columns: Sequence[LeakColumn]) -> Query:
-    """One row: for column i `kinds_i` (roughly) and `present_i`, of all rows."""
+    """One row: for column i `kinds_i` and `present_i`, of all rows."""
     facts = ", ".join(
-        f"approx_count_distinct({column.sql}) as kinds_{i}, count({column.sql}) as present_{i}"
+        f"{rows.kinds_sql(column.sql)} as kinds_{i}, count({column.sql}) as present_{i}"
         for i, column in enumerate(columns)
     )
     return Query.of(Step("rough_kinds", f"select {facts} from {rows.relation.sql}"))
@@ -169,9 +169,9 @@ def hardly_repeating(engine: Engine, rows: SplitRows, columns: Sequence[LeakColu
 
 
 def string_facts_sql(sample: SplitRows, columns: Sequence[LeakColumn]) -> Query:
-    """One row, of the sample: for column i `kinds_i` (roughly), `present_i`, `length_i`, `spaced_i`."""
+    """One row, of the sample: for column i `kinds_i`, `present_i`, `length_i`, `spaced_i`."""
     facts = ", ".join(
-        f"approx_count_distinct({column.sql}) as kinds_{i}, count({column.sql}) as present_{i},"
+        f"{sample.kinds_sql(column.sql)} as kinds_{i}, count({column.sql}) as present_{i},"
         f" avg(length({column.sql}::varchar)) as length_{i},"
         f" avg(contains(trim({column.sql}::varchar), ' ')::int) as spaced_{i}"
         for i, column in enumerate(columns)
