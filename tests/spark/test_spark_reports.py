@@ -34,7 +34,13 @@ DATASET: dict[str, Any] = {
 COMMANDS = {
     "leakage": ["leakage", "late", "--json"],
     "diagnose": ["diagnose", "late", "--predictions", "predictions.parquet", "--slices", "none", "--json"],
+    "curve": ["diagnose", "late", "--curve", "errors.parquet", "--human", "0.02", "--json"],
 }
+ERRORS = """
+    select fraction, split, repeat, n, bound + 0.2 * pow(fraction, -0.3) + repeat / 500 as error
+    from (values (0.05), (0.1), (0.3), (1.0)) as f(fraction), (values (1), (2)) as r(repeat),
+        (values ('train', 0.02, 900), ('dev', 0.05, 144)) as s(split, bound, n)
+"""
 
 
 @pytest.fixture
@@ -49,6 +55,7 @@ def exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Callable[...,
             connection.execute(
                 f"copy (select id, is_late <> (id % 7 = 0) as prediction from ({ROWS})) to 'predictions.{suffix}'"
             )
+        connection.execute(f"copy ({ERRORS}) to 'errors.parquet'")
     return fake.project.root
 
 
