@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
-from uuid import uuid4
 
 import typer
 
@@ -56,12 +55,12 @@ def synthetic(
     from warehouse.checks.synthetic.examine import examine_rows
     from warehouse.checks.synthetic.result import REAL, SYNTHETIC
     from warehouse.checks.synthetic.rows import columns_apart, find_synthetic_rows
-    from warehouse.datasets.named_rows import confine_to_rows, find_rows, rows_of_version
+    from warehouse.datasets.named_rows import find_rows, rows_of_version
+    from warehouse.datasets.row_engines import open_rows
     from warehouse.datasets.versions import find_version_or_folder
-    from warehouse.engine.local import LocalEngine
     from warehouse.reports.synthetic_json import synthetic_document, synthetic_findings, synthetic_json
     from warehouse.reports.synthetic_page import synthetic_html
-    from warehouse.storage import connect, write_file
+    from warehouse.storage import write_file
 
     if without_synthetic is not None and predictions is None:
         raise PredictionError("--without-synthetic is compared with --predictions, and that is not given")
@@ -69,17 +68,8 @@ def synthetic(
     project = Project.find(context.obj)
     version = find_version_or_folder(project, reference)
     given = [find_rows(project, name) for name in (predictions, without_synthetic) if name is not None]
-    build = next((rows.build for rows in given if rows.build), None)
-    settings, spec = project.settings, version.manifest.spec
-    with connect(
-        build.database_path if build else None,
-        memory_limit=settings.memory_limit,
-        threads=settings.threads,
-        # Two processes that share a folder for what does not fit into memory overwrite each other's files.
-        temporary_path=project.temporary_path / f"synthetic-{uuid4().hex}",
-    ) as connection:
-        confine_to_rows(connection, rows_of_version(version), *given)
-        engine = LocalEngine(connection)
+    spec = version.manifest.spec
+    with open_rows(project, rows_of_version(version), *given) as engine:
         rows = find_synthetic_rows(engine, version.relations, spec)
         apart = columns_apart(spec)
         names = {item.name for item in version.manifest.columns}

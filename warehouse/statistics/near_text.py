@@ -123,6 +123,16 @@ def find_near_texts(
     return NearTexts(pairs_table=pairs_table, components=components, unsettled_count=unsettled, **counts)
 
 
+def text_rows_sql(rows: str, *, is_numbered: bool) -> Query:
+    """The rows, a query of `s`, `key` and `text`; with `rowid`, from 0, for engines whose tables have none."""
+    if not is_numbered:
+        return Query.of(Step("texts", rows))
+    return Query.of(
+        Step("unnumbered", rows),
+        Step("texts", "select s, key, text, row_number() over (order by s, key, text) - 1 as rowid from unnumbered"),
+    )
+
+
 _NO_PAIRS = "select 0::bigint as left_row, 0::bigint as right_row, 0::double as similarity where false"
 
 

@@ -202,10 +202,11 @@ def _estimate(name: MetricName, mean: Mean) -> Estimate:
 
 
 def _errors(engine: Engine, rows: JoinedRows, values: Mapping[MetricName, str]) -> Iterator[SourceError]:
+    kept = ", ".join(identifier(column.name) for column in engine.columns(rows.relation) if column.name != "s")
     apart = replace(
         rows,
         relation=Relation(
-            f"(select * replace ((2 * s + {MARK}::int)::utinyint as s) from {rows.relation.sql})", rows.relation.name
+            f"(select (2 * s + {MARK}::int)::utinyint as s, {kept} from {rows.relation.sql})", rows.relation.name
         ),
         splits=tuple(f"{split} {source}" for split in rows.splits for source in MADE_UP),
     )

@@ -8,7 +8,7 @@ from warehouse.checks.leakage.result import PairCount, TextTwins
 from warehouse.checks.leakage.rows import EXAMPLE_COUNT, EXAMPLE_LENGTH, HIDDEN, LeakColumn, SplitRows
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step
-from warehouse.statistics.near_text import THRESHOLD, component_rows_step, find_near_texts
+from warehouse.statistics.near_text import THRESHOLD, component_rows_step, find_near_texts, text_rows_sql
 
 LEAST_LENGTH = 12
 """Shorter texts, `ok` or `none`, repeat by nature."""
@@ -70,14 +70,9 @@ def read_shared_texts(engine: Engine, rows: SplitRows, column: LeakColumn) -> Te
 
 
 def texts_sql(rows: SplitRows, column: LeakColumn, *, is_numbered: bool) -> Query:
-    """One row per row: its split `s`, `key`, `text`; and `rowid`, from 0, for engines whose tables have none."""
+    """One row per row: its split `s`, `key`, `text`; see `text_rows_sql`."""
     read = f"select s, {rows.key_sql} as key, {column.sql}::varchar as text from {rows.relation.sql}"
-    if not is_numbered:
-        return Query.of(Step("texts", read))
-    return Query.of(
-        Step("unnumbered", read),
-        Step("texts", "select s, key, text, row_number() over (order by s, key, text) - 1 as rowid from unnumbered"),
-    )
+    return text_rows_sql(read, is_numbered=is_numbered)
 
 
 def near_text_counts_sql(rows: SplitRows) -> Query:

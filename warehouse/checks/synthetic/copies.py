@@ -44,9 +44,10 @@ def repeats_sql(rows: SyntheticRows) -> Query:
             "synthetic_repeats",
             f"""
             select
-                coalesce(sum(n) filter (n > 1), 0)::bigint as synthetic_count,
-                coalesce(sum(n) filter (h in (select h from real_hashes)), 0)::bigint as copied_count,
-            from {HASHES.sql}
+                coalesce(sum(made_up.n) filter (made_up.n > 1), 0)::bigint as synthetic_count,
+                coalesce(sum(made_up.n) filter (real_hashes.h is not null), 0)::bigint as copied_count,
+            from {HASHES.sql} as made_up
+            left join real_hashes on made_up.h = real_hashes.h
             """,
         ),
         Step("repeats", "select * from real_repeats cross join synthetic_repeats"),
@@ -64,9 +65,11 @@ def _held_steps(rows: SyntheticRows, held: Relation) -> tuple[Step, ...]:
             select
                 held_rows.h,
                 held_rows.key,
-                held_rows.h in (select h from {HASHES.sql}) as is_copied,
-                held_rows.h in (select h from known) as is_known,
+                made_up.h is not null as is_copied,
+                known.h is not null as is_known,
             from held_rows
+            left join {HASHES.sql} as made_up on held_rows.h = made_up.h
+            left join known on held_rows.h = known.h
             """,
         ),
     )

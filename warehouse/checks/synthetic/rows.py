@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from warehouse.checks.synthetic.result import REAL, SYNTHETIC, SplitRowCounts
@@ -77,15 +77,16 @@ def find_synthetic_rows(engine: Engine, splits: Mapping[str, Relation], spec: Da
             f"the version does not hold {mark!r}, which says which rows are synthetic"
             f"\n  export the dataset with that column: take it out of `columns: exclude`"
         )
+    names = [name for name in types if name != mark]
     counts = _count(engine, splits, mark)
     if "train" not in splits or not any(split.synthetic_count for split in counts):
         raise SpecError(f"no row of dataset {spec.name!r} is synthetic: {mark!r} is true nowhere")
     if not next(split.real_count for split in counts if split.split == "train"):
         raise SpecError(f"all rows of train are synthetic, so there are no real ones to compare with ({mark!r})")
     with_some = [split.split for split in counts if split.synthetic_count]
-    made_up = " union all ".join(_rows(splits[name], mark, "") for name in with_some)
+    made_up = " union all ".join(_rows(splits[name], names, mark, "") for name in with_some)
     synthetic = Relation(f"({made_up})", SYNTHETIC)
-    real = Relation(f"({_rows(splits['train'], mark, 'not ')})", REAL)
+    real = Relation(f"({_rows(splits['train'], names, mark, 'not ')})", REAL)
     apart = columns_apart(spec)
     left_out = [name for name in types if name in apart and name != spec.label]
     sketches = Sketches(engine, skip=left_out)
@@ -95,7 +96,7 @@ def find_synthetic_rows(engine: Engine, splits: Mapping[str, Relation], spec: Da
         synthetic=synthetic,
         real=real,
         held={
-            split.split: Relation(f"({_rows(splits[split.split], mark, 'not ')})", split.split)
+            split.split: Relation(f"({_rows(splits[split.split], names, mark, 'not ')})", split.split)
             for split in counts
             if split.split != "train" and split.real_count
         },
@@ -120,9 +121,9 @@ def columns_apart(spec: DatasetSpec) -> dict[str, str]:
     return apart | dict.fromkeys(spec.key, "part of the key, different in every row")
 
 
-def _rows(relation: Relation, mark: str, negation: str) -> str:
-    name = identifier(mark)
-    return f"select * exclude ({name}) from {relation.sql} where {negation}coalesce({name}, false)"
+def _rows(relation: Relation, names: Sequence[str], mark: str, negation: str) -> str:
+    listed = ", ".join(map(identifier, names))
+    return f"select {listed} from {relation.sql} where {negation}coalesce({identifier(mark)}, false)"
 
 
 def split_counts_sql(splits: Mapping[str, Relation], mark: str) -> Query:

@@ -9,7 +9,7 @@ from warehouse.checks.synthetic.rows import EXAMPLE_COUNT, EXAMPLE_LENGTH, Synth
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step, identifier, literal
 from warehouse.statistics.kinds import Kind
-from warehouse.statistics.near_text import THRESHOLD, component_rows_step, find_near_texts
+from warehouse.statistics.near_text import THRESHOLD, component_rows_step, find_near_texts, text_rows_sql
 
 TEXTS = Relation.table("synthetic_texts")
 NEAR = "synthetic_near"
@@ -17,19 +17,14 @@ MOST_ROWS = 500_000
 """Beyond, nearly equal texts are not looked for: a million take a minute."""
 
 
-def texts_sql(rows: SyntheticRows, column: str) -> Query:
-    """One row per row: `s` (0 synthetic, then the held splits in order), `key`, `text`."""
-    parts = [rows.synthetic, *rows.held.values()]
-    return Query.of(
-        Step(
-            "texts",
-            " union all ".join(
-                f"select {place}::utinyint as s, {rows.key_sql} as key, {identifier(column)}::varchar as text"
-                f" from {relation.sql}"
-                for place, relation in enumerate(parts)
-            ),
-        )
+def texts_sql(rows: SyntheticRows, column: str, *, is_numbered: bool) -> Query:
+    """One row per row: `s` (0 synthetic, then the held splits in order), `key`, `text`; see `text_rows_sql`."""
+    parts = " union all ".join(
+        f"select {place}::utinyint as s, {rows.key_sql} as key, {identifier(column)}::varchar as text"
+        f" from {relation.sql}"
+        for place, relation in enumerate([rows.synthetic, *rows.held.values()])
     )
+    return text_rows_sql(parts, is_numbered=is_numbered)
 
 
 def near_counts_sql(split_count: int) -> Query:
@@ -89,7 +84,7 @@ def read_near_texts(engine: Engine, rows: SyntheticRows) -> tuple[tuple[NearText
 
 
 def _read(engine: Engine, rows: SyntheticRows, column: str) -> NearTextRows | None:
-    engine.rows(texts_sql(rows, column).kept_as(TEXTS.sql))
+    engine.rows(texts_sql(rows, column, is_numbered=engine.is_distributed).kept_as(TEXTS.sql))
     try:
         find_near_texts(engine, TEXTS, "text", table=NEAR)
         (row,) = engine.rows(near_counts_sql(len(rows.held)))

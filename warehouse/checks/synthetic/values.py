@@ -45,14 +45,13 @@ def lacking_sql(places: Sequence[int]) -> Query:
         # Alone, a value need only be there; in a combination each must be known to the kind that lacks it.
         known = " and ".join(f"{lacks}_of_{column} > 0" for column in columns) if len(columns) > 1 else "true"
         alone = f"{lacks} = 0 and {known}"
-        sure = f"{alone} and {has}::double / {total} * {other_total} > ln(value_count / {ALPHA})"
+        sure = f"{alone} and {has}::double / {total} * {other_total} > ln(value_count::double / {ALPHA})"
         aggregates += [
             f"count(*) filter ({alone}) as {has}_values",
             f"coalesce(sum({has}) filter ({alone}), 0)::bigint as {has}_rows",
             f"count(*) filter ({sure}) as {has}_sure",
             f"coalesce(sum({has}) filter ({sure}), 0)::bigint as {has}_sure_rows",
-            f"(list({{'n': -{has}, 'text': {shown}}} order by {has} desc, {shown}) filter ({alone}))"
-            f"[1:{EXAMPLE_COUNT}] as {has}_examples",
+            f"min(case when {alone} then {{'n': -{has}, 'text': {shown}}} end, {EXAMPLE_COUNT}) as {has}_examples",
         ]
     windows = [
         f"sum({kind}) over (partition by {column}) as {kind}_of_{column}"
