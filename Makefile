@@ -8,8 +8,8 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 PYTEST := python -m pytest -n auto --dist loadscope
 
 # Asked of a cluster; all are there with SPARK_TESTS=tests/spark, which takes far longer.
-SPARK_TESTS ?= $(addprefix tests/spark/test_spark, .py _builds.py _cluster.py _cluster_exports.py _drift.py _identity.py _session.py _sql.py \
-	_validation.py)
+SPARK_TESTS ?= $(addprefix tests/spark/test_spark, .py _builds.py _cluster.py _cluster_exports.py _drift.py _identity.py _scratch.py _session.py \
+	_sql.py _validation.py)
 
 # The newest DuckDB that the package admits; .venv has the oldest.
 NEXT_DUCKDB := 2.0.0
