@@ -151,6 +151,15 @@ def test_a_null_that_a_contract_forbids_stops_the_build(shop: Project) -> None:
     assert published_id(shop) == before
 
 
+def test_a_value_that_cannot_be_cast_stops_the_build(shop: Project) -> None:
+    before = published_id(shop)
+
+    with pytest.raises(BuildError, match=r"(?s)'many'.*cast|cast.*'many'"):
+        build(shop, 11, ORDERS + "4,cat,many\n")
+
+    assert published_id(shop) == before
+
+
 def test_schemas_of_another_project_s_build_are_left_alone(spark: Any, shop: Project) -> None:
     before = published_id(shop)
     theirs = "b20260117t000000z_main_shop"

@@ -33,6 +33,8 @@ SETTINGS = {
     "spark.sql.legacy.allowHashOnMapType": "true",
 }
 
+_OURS = {*SETTINGS, "spark.remote", "spark.master", "spark.sql.catalogImplementation"}
+"""What nobody else sets in a session of ours; the last three are for the server to choose."""
 _ON_TLS = "the address asks for TLS, as use_ssl=true and any token do: does the server speak it?"
 _LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 
@@ -124,15 +126,28 @@ def connect_spark(project: Project) -> SparkSession:
 
 @contextmanager
 def default_session(session: SparkSession) -> Iterator[None]:
-    """While the block runs, whoever in this process asks for a session, dbt say, gets this one."""
+    """While the block runs, whoever in this process asks for a session, dbt say, gets this one, with its settings.
+
+    dbt asks with every statement, each time for a session that makes nulls of what cannot be computed. Its other
+    wishes are granted, once.
+    """
     kind: Any = type(session)
+    granted: dict[str, Any] = {}
+
+    def grant(builder: Any, _: SparkSession) -> None:
+        wishes = {key: value for key, value in builder._options.items() if key not in _OURS}
+        if new := {key: value for key, value in wishes.items() if granted.get(key) != value}:
+            granted.update(new)
+            conf: Any = session.conf
+            conf._set_all(new, silent=True)
+
+    apply_options = kind.Builder._apply_options
+    kind.Builder._apply_options = grant
     kind._set_default_and_active_session(session)
     try:
-        with warnings.catch_warnings():
-            # With every statement dbt asks for Hive's catalog, which is for the server to choose: Spark's client warns.
-            warnings.filterwarnings("ignore", message="Failed to set spark.sql.catalogImplementation")
-            yield
+        yield
     finally:
+        kind.Builder._apply_options = apply_options
         with kind._lock:
             kind._default_session = None
             kind._active_session.session = None
