@@ -115,6 +115,7 @@ def test_the_entities_of_many_rows_are_asked_in_slices(engine: LocalEngine, monk
     test = f"{test} union all {rows_sql(9000, 40, who='i % 13')}"
     at_once = leaks(engine, train, test, spec)
     monkeypatch.setattr(overlap, "ROWS_AT_ONCE", 700)
+    monkeypatch.setattr(overlap, "VALUES_AT_ONCE", 100)
 
     in_slices = leaks(engine, train, test, spec)
 

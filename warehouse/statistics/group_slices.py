@@ -9,11 +9,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from warehouse.engine.base import Engine
+from warehouse.sql import Query, Relation, Step
 
 
 def slice_count(engine: Engine, *, row_count: int, rows_at_once: int) -> int:
     """In how many slices to ask the groups of so many rows; a cluster has its own ways, so all at once there."""
     return 1 if engine.is_distributed else max(1, -(-row_count // rows_at_once))
+
+
+def slice_count_of(
+    engine: Engine, relation: Relation, columns: Sequence[str], *, row_count: int, groups_at_once: int
+) -> int:
+    """In how many slices to ask groups of which about so many fit at once; costs a scan when there may be more."""
+    if engine.is_distributed or row_count <= groups_at_once:
+        return 1
+    roughly = f"select approx_count_distinct(hash({', '.join(columns)})) as n from {relation.sql}"
+    (found,) = engine.rows(Query.of(Step("group_count", roughly)))
+    return max(1, -(-int(found["n"]) // groups_at_once))
 
 
 def slice_sql(columns: Sequence[str], index: int, count: int) -> str:

@@ -9,10 +9,11 @@ from warehouse.checks.leakage.result import PairCount, SharedValues
 from warehouse.checks.leakage.rows import EXAMPLE_COUNT, LeakColumn, SplitRows
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Step
-from warehouse.statistics.group_slices import slice_count, slice_sql
+from warehouse.statistics.group_slices import slice_count_of, slice_sql
 
-ROWS_AT_ONCE = 100_000_000
-"""Of more rows, values are asked in slices: grouped within the memory of an export, more could not be."""
+ROWS_AT_ONCE = 50_000_000
+VALUES_AT_ONCE = 5_000_000
+"""Of more rows with more values, these are asked in slices: 20 million do not fit into the memory of an export."""
 
 
 def splits_per_value_step(
@@ -86,8 +87,11 @@ def shared_values_sql(rows: SplitRows, columns: Sequence[LeakColumn], *, within:
 
 def read_shared_values(engine: Engine, rows: SplitRows, columns: Sequence[LeakColumn]) -> SharedValues:
     """Which values of these columns, together, stand in several splits. One grouping; a second one only if any do."""
-    count = slice_count(engine, row_count=rows.row_count, rows_at_once=ROWS_AT_ONCE)
-    slices = [slice_sql([column.sql for column in columns], index, count) for index in range(count)]
+    values, count = [column.sql for column in columns], 1
+    if rows.row_count > ROWS_AT_ONCE:
+        asked = rows.unplaced or rows.relation
+        count = slice_count_of(engine, asked, values, row_count=rows.row_count, groups_at_once=VALUES_AT_ONCE)
+    slices = [slice_sql(values, index, count) for index in range(count)]
     value_count, shared = 0, []
     for within in slices:
         (found,) = engine.rows(shared_count_sql(rows, columns, within=within))
