@@ -6,7 +6,6 @@ from typing import Any
 
 import grpc
 import pytest
-from pyspark.errors import AnalysisException
 
 from warehouse.engine.spark_errors import spark_errors, spark_reason
 from warehouse.errors import QueryError
@@ -40,6 +39,8 @@ CALL = (
     ids=["plan", "trace", "gone", "protocol", "without details", "of dbt", "nothing"],
 )
 def test_a_reason_is_told_without_plan_trace_or_protocol(text: str, reason: str) -> None:
+    from pyspark.errors import AnalysisException
+
     error = AnalysisException(message=text)
 
     assert spark_reason(error) == reason
@@ -62,6 +63,7 @@ def call(retries: Any, waits: list[float], patience: Any) -> None:
             raise GoneError
 
 
+@pytest.mark.filterwarnings("ignore:.RETRIES_EXCEEDED")
 @pytest.mark.usefixtures("spark")
 def test_a_server_that_is_gone_is_waited_for_once() -> None:
     # Here, since Spark's client can be imported once a session was made.

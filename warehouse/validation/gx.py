@@ -19,15 +19,19 @@ SILENT = logging.CRITICAL + 1
 
 @contextmanager
 def _without_pyspark() -> Iterator[None]:
-    """Lets GX do without Spark's client, which it would load, for seconds, wherever it is installed."""
-    is_loaded = "pyspark" in sys.modules
-    if not is_loaded:
-        sys.modules["pyspark"] = None  # type: ignore[assignment] # how Python is told that there is no such module
+    """Lets GX do without Spark's client, which it would load, for seconds, wherever it is installed.
+
+    Under `python -c` that would even end the process.
+    """
+    loaded = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "pyspark"}
+    for name in loaded:
+        del sys.modules[name]
+    sys.modules["pyspark"] = None  # type: ignore[assignment] # how Python is told that there is no such module
     try:
         yield
     finally:
-        if not is_loaded:
-            del sys.modules["pyspark"]
+        del sys.modules["pyspark"]
+        sys.modules.update(loaded)
 
 
 @cache
