@@ -208,14 +208,18 @@ def test_scores_of_numbers_equal_those_computed_row_by_row(engine: LocalEngine, 
         assert score.error_reduction == pytest.approx(reduction, abs=1e-9), (name, score.split)
 
 
+def leaks_of(engine: LocalEngine, columns: str, *, train: int, test: int) -> LeakageResult:
+    """The leaks between splits of so many rows, whose columns are these expressions of the key `i`."""
+    for split, first, end in (("train", 0, train), ("test", train, train + test)):
+        engine.connection.execute(
+            f"create or replace table {split} as select i as id, {columns} from range({first}, {end}) as numbers(i)"
+        )
+    return find_leaks(engine, {name: Relation.table(name) for name in ("train", "test")}, SPEC)
+
+
 def test_a_full_copy_of_the_label_explains_its_entropy(engine: LocalEngine) -> None:
     """Without smoothing the information is one; with it, it lacks what the prior rows of each cell cost."""
-    for split, first, count in (("train", 0, 4000), ("test", 4000, 1000)):
-        engine.connection.execute(
-            f"create or replace table {split} as select i as id, {CLASSES['many']} as label, label as copy"
-            f" from range({first}, {first + count}) as numbers(i)"
-        )
-    result = find_leaks(engine, {name: Relation.table(name) for name in ("train", "test")}, SPEC)
+    result = leaks_of(engine, f"{CLASSES['many']} as label, label as copy", train=4000, test=1000)
 
     (score,) = [
         score for each in result.predictors if each.name == "copy" for score in each.scores if score.split == "test"
@@ -227,13 +231,9 @@ def test_a_full_copy_of_the_label_explains_its_entropy(engine: LocalEngine) -> N
 
 
 def test_zeros_of_either_sign_are_one_label(engine: LocalEngine) -> None:
-    for split, first, count in (("train", 0, 900), ("test", 900, 600)):
-        engine.connection.execute(
-            f"create or replace table {split} as select i as id, ['0.0', '-0.0', '1.0'][1 + i % 3]::double as label,"
-            f" i % 3 = 2 as teller from range({first}, {first + count}) as numbers(i)"
-        )
+    columns = "['0.0', '-0.0', '1.0'][1 + i % 3]::double as label, i % 3 = 2 as teller"
 
-    result = find_leaks(engine, {name: Relation.table(name) for name in ("train", "test")}, SPEC)
+    result = leaks_of(engine, columns, train=900, test=600)
 
     (teller,) = (each for each in result.predictors if each.name == "teller")
     assert {score.error_reduction for score in teller.scores} == {1.0}

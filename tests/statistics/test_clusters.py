@@ -20,8 +20,8 @@ from warehouse.statistics.profile import Measured
 T = Relation.table("t")
 
 
-def clustering_of(engine: LocalEngine, sql: str, *groups: str) -> dict[str, float]:
-    engine.connection.execute(f"create or replace table t as {sql}")
+def clusterings_of(engine: LocalEngine, *groups: str) -> dict[str, Clustering]:
+    """Of every other column of the table `t`."""
     pairs = compare_relations(engine, T, T, skip=groups).columns
     return {
         pair.name: clustering(
@@ -32,9 +32,14 @@ def clustering_of(engine: LocalEngine, sql: str, *groups: str) -> dict[str, floa
             groups,
             row_count=4000,
             with_lone_values=False,
-        ).design_effect
+        )
         for pair in pairs
     }
+
+
+def clustering_of(engine: LocalEngine, sql: str, *groups: str) -> dict[str, float]:
+    engine.connection.execute(f"create or replace table t as {sql}")
+    return {name: known.design_effect for name, known in clusterings_of(engine, *groups).items()}
 
 
 def numbers_of(known: Clustering) -> list[float]:
@@ -97,32 +102,15 @@ def test_the_groups_of_many_rows_are_asked_in_slices_to_the_same_numbers(
         case when i % 7 = 0 then [i] end as list from range(4000) as r(i)
         """
     )
-    keys = ["a 'group'", "b"]
-    columns = compare_relations(engine, T, T, skip=keys).columns
-
-    def found() -> list[Clustering]:
-        return [
-            clustering(
-                engine,
-                T,
-                Measured(pair.name, pair.family),
-                distribution_cells(pair),
-                keys,
-                row_count=4000,
-                with_lone_values=False,
-            )
-            for pair in columns
-        ]
-
-    at_once = found()
+    at_once = clusterings_of(engine, "a 'group'", "b")
     monkeypatch.setattr(clusters, "ROWS_AT_ONCE", 900)
-    in_slices = found()
+    in_slices = clusterings_of(engine, "a 'group'", "b")
 
     # Sums of the same whole numbers; only doubles are then added in another order.
-    for some, whole in zip(in_slices, at_once, strict=True):
-        assert numbers_of(some) == pytest.approx(numbers_of(whole), rel=1e-12)
-    assert {known.group_count for known in at_once} == {300}
-    assert [pair.name for pair in columns] == ["number", "name", "list"]
+    for name, known in at_once.items():
+        assert numbers_of(in_slices[name]) == pytest.approx(numbers_of(known), rel=1e-12), name
+    assert {known.group_count for known in at_once.values()} == {300}
+    assert set(at_once) == {"number", "name", "list"}
 
 
 def test_rows_without_a_group_are_left_out(engine: LocalEngine) -> None:
