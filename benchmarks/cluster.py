@@ -32,7 +32,7 @@ sys.path.append(str(Path(__file__).parent.parent / "tests" / "spark"))
 from measure import OUT, run_process
 from scale import DATASET, TABLE, dbt_manifest, make_project, project_path
 from spark_cluster import ClusterProcess, spark_cluster
-from table_project import BUILD, database_of
+from table_project import BUILD, begin_project
 
 FOLDER = OUT / "cluster"
 SCRIPT = str(Path(__file__))
@@ -139,13 +139,8 @@ def load(row_count: int, remote: str) -> None:
     make_project(row_count)
     root = project_there(row_count)
     schema = f"{spark_prefix(BUILD)}_main"
-    shutil.rmtree(root, ignore_errors=True)
-    build = database_of(root).parent
-    (build / "dbt").mkdir(parents=True)
-    (root / "dbt_project.yml").write_text("name: bench\n")
+    build = begin_project(root, dbt_manifest())
     (root / "pyproject.toml").write_text(f'[tool.warehouse]\nengine = "spark"\nspark_remote = "{remote}"\n')
-    (build / "dbt/manifest.json").write_text(json.dumps(dbt_manifest()))
-    (root / "var/warehouse/current").symlink_to(build)
     place = SparkPlace(remote=remote, catalog="spark_catalog", schemas={"main": schema})
     write_spark_place(build / "spark.json", place)
     files = f"select * from parquet.`{files_path(row_count)}/*.parquet`"

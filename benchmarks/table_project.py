@@ -16,6 +16,17 @@ def database_of(root: Path) -> Path:
     return root / "var/warehouse/builds" / BUILD / "warehouse.duckdb"
 
 
+def begin_project(root: Path, manifest: Mapping[str, Any]) -> Path:
+    """Makes the project anew, with a published build that has dbt's manifest and no tables yet; the build's folder."""
+    shutil.rmtree(root, ignore_errors=True)
+    build = database_of(root).parent
+    (build / "dbt").mkdir(parents=True)
+    (root / "dbt_project.yml").write_text("name: bench\n")
+    (build / "dbt/manifest.json").write_text(json.dumps(manifest))
+    (root / "var/warehouse/current").symlink_to(build)
+    return build
+
+
 def make_table_project(
     root: Path,
     statement: str,
@@ -29,13 +40,9 @@ def make_table_project(
 
     if (root / "done").exists():
         return
-    shutil.rmtree(root, ignore_errors=True)
-    database = database_of(root)
-    (database.parent / "dbt").mkdir(parents=True)
-    (root / "dbt_project.yml").write_text("name: bench\n")
-    with duckdb.connect(str(database), config={"memory_limit": memory_limit} if memory_limit else {}) as connection:
+    begin_project(root, manifest)
+    config = {"memory_limit": memory_limit} if memory_limit else {}
+    with duckdb.connect(str(database_of(root)), config=config) as connection:
         connection.execute("set enable_progress_bar = false")
         connection.execute(statement, dict(parameters))
-    (database.parent / "dbt/manifest.json").write_text(json.dumps(manifest))
-    (root / "var/warehouse/current").symlink_to(database.parent)
     (root / "done").touch()

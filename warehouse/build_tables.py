@@ -58,11 +58,7 @@ def check_is_there(session: Any, files: BuildFiles, place: SparkPlace) -> None:
     Raises:
         StorageError: one is gone.
     """
-    from warehouse.engine.spark_schemas import schema_names
-
-    there = schema_names(session)
-    missing = sorted(schema for schema in place.schemas.values() if schema.lower() not in there)
-    if missing:
+    if missing := _missing_schemas(session, place):
         raise StorageError(
             f"Spark has no {', '.join(missing)}, where build {files.id} was made on {place.remote}\n"
             "  its session ended there, or spark_remote (or SPARK_REMOTE) names another server or session; "
@@ -79,15 +75,20 @@ def is_gone_from_spark(project: Project, files: BuildFiles) -> bool:
     """
     if not files.is_on_spark:
         return False
-    from warehouse.engine.spark_schemas import schema_names
     from warehouse.engine.spark_session import connect_spark
 
     session = connect_spark(project)
     try:
-        there = schema_names(session)
+        return bool(_missing_schemas(session, read_spark_place(files)))
     finally:
         session.stop()
-    return not {schema.lower() for schema in read_spark_place(files).schemas.values()} <= there
+
+
+def _missing_schemas(session: Any, place: SparkPlace) -> list[str]:
+    from warehouse.engine.spark_schemas import schema_names
+
+    there = schema_names(session)
+    return sorted(schema for schema in place.schemas.values() if schema.lower() not in there)
 
 
 def types_on_spark(engine: SparkEngine, models: Iterable[Model]) -> dict[tuple[str, str], Mapping[str, str]]:

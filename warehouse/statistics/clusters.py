@@ -11,7 +11,7 @@ import numpy as np
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step, identifier
 from warehouse.statistics.cells import Cell
-from warehouse.statistics.group_slices import slice_count, slice_sql
+from warehouse.statistics.group_slices import slice_count, slices_sql
 from warehouse.statistics.lasting_hashes import part_sql
 from warehouse.statistics.profile import Measured
 
@@ -74,8 +74,7 @@ def cell_sums(
     """The sums of all groups; of many rows, some groups after the others."""
     count = slice_count(engine, row_count=row_count, rows_at_once=ROWS_AT_ONCE)
     found: list[CellSums] = []
-    for index in range(count):
-        within = slice_sql([identifier(group) for group in groups], index, count)
+    for within in slices_sql([identifier(group) for group in groups], count):
         rows = engine.rows(cell_sums_sql(relation, column, cells, groups, row_count=row_count, within=within))
         if rows:
             found.append(CellSums(rows, float(rows[0]["group_squares"]), int(rows[0]["group_count"])))

@@ -17,20 +17,18 @@ def slice_count(engine: Engine, *, row_count: int, rows_at_once: int) -> int:
     return 1 if engine.is_distributed else max(1, -(-row_count // rows_at_once))
 
 
-def slice_count_of(
-    engine: Engine, relation: Relation, columns: Sequence[str], *, row_count: int, groups_at_once: int
-) -> int:
-    """In how many slices to ask groups of which about so many fit at once; costs a scan when there may be more."""
-    if engine.is_distributed or row_count <= groups_at_once:
+def slice_count_of(engine: Engine, relation: Relation, columns: Sequence[str], *, groups_at_once: int) -> int:
+    """In how many slices to ask groups of which about so many fit at once; costs a scan that counts them roughly."""
+    if engine.is_distributed:
         return 1
     roughly = f"select approx_count_distinct(hash({', '.join(columns)})) as n from {relation.sql}"
     (found,) = engine.rows(Query.of(Step("group_count", roughly)))
     return max(1, -(-int(found["n"]) // groups_at_once))
 
 
-def slice_sql(columns: Sequence[str], index: int, count: int) -> str:
-    """Whether a row's group is in this slice, as a condition; the columns are expressions that name the group."""
+def slices_sql(columns: Sequence[str], count: int) -> list[str]:
+    """One condition per slice: whether a row's group is in it. The columns are expressions that name the group."""
     if count == 1:
-        return "true"
+        return ["true"]
     # NOTE: without the cast the remainder would be one of 128 bits, which takes many times as long.
-    return f"hash({', '.join(columns)}) % {count}::ubigint = {index}"
+    return [f"hash({', '.join(columns)}) % {count}::ubigint = {index}" for index in range(count)]

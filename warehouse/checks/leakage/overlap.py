@@ -9,7 +9,7 @@ from warehouse.checks.leakage.result import PairCount, SharedValues
 from warehouse.checks.leakage.rows import EXAMPLE_COUNT, LeakColumn, SplitRows
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Step
-from warehouse.statistics.group_slices import slice_count_of, slice_sql
+from warehouse.statistics.group_slices import slice_count_of, slices_sql
 
 ROWS_AT_ONCE = 50_000_000
 VALUES_AT_ONCE = 5_000_000
@@ -90,10 +90,9 @@ def read_shared_values(engine: Engine, rows: SplitRows, columns: Sequence[LeakCo
     values, count = [column.sql for column in columns], 1
     if rows.row_count > ROWS_AT_ONCE:
         asked = rows.unplaced or rows.relation
-        count = slice_count_of(engine, asked, values, row_count=rows.row_count, groups_at_once=VALUES_AT_ONCE)
-    slices = [slice_sql(values, index, count) for index in range(count)]
+        count = slice_count_of(engine, asked, values, groups_at_once=VALUES_AT_ONCE)
     value_count, shared = 0, []
-    for within in slices:
+    for within in slices_sql(values, count):
         (found,) = engine.rows(shared_count_sql(rows, columns, within=within))
         if found["value_count"]:
             value_count += found["value_count"]
