@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,11 @@ from spark_shop import copy_shop
 
 from warehouse import dbt_runner, records, spark_leftovers
 from warehouse.build_tables import is_gone_from_spark, read_build_manifest
-from warehouse.builds import build_warehouse, list_builds, roll_back
+from warehouse.builds import build_warehouse, list_builds, publish_by_hand, roll_back
 from warehouse.builds.spark_sources import file_tables
 from warehouse.dbt_manifest import Source
 from warehouse.engine import spark_session
-from warehouse.engine.spark_schemas import FileTable
+from warehouse.engine.spark_schemas import FileTable, drop_schemas
 from warehouse.errors import BuildError, ProjectError, StorageError
 from warehouse.exports.export import export_dataset
 from warehouse.exports.spark_destinations import SharedFolder
@@ -252,20 +253,29 @@ def test_tables_of_a_build_are_compared_shown_and_told_of(
     assert [field.name for field in kept.facets["schema"].fields] == ["customer"]
 
 
-def test_tables_that_the_cluster_has_lost_are_told_of_and_made_anew(shop: Project, spark_server: str) -> None:
-    if published_id(shop) is None:
-        build(shop, 40)
+def test_tables_that_the_cluster_has_lost_are_told_of_and_made_anew(spark: Any, shop: Project) -> None:
+    first = build(shop, 40).id
     files = find_build(shop)
-    # Every session has a catalog of its own on Sail: another one has none of these tables.
-    other = replace(shop, settings=replace(shop.settings, spark_remote=f"{spark_server}/;session_id={uuid.uuid4()}"))
+    drop_schemas(spark, read_spark_place(files).schemas.values())
 
-    lost = f"(?s)Spark has no {spark_prefix(files.id)}_main, .*where build {files.id} was made on .*warehouse build"
+    lost = f"(?s)Spark has no {spark_prefix(first)}_main, .*where build {first} was made on .*warehouse build"
     with pytest.raises(StorageError, match=lost):
-        export_dataset(other, "spending", now=NOW)
+        export_dataset(shop, "spending", now=NOW)
     with pytest.raises(StorageError, match=lost):
-        run_suites_on(other, files, load_suites(other.expectations_path))
-    assert find_same_build(other, now=NOW).why == f"the tables of build {files.id} are gone from Spark"
-    assert not is_gone_from_spark(shop, files)
+        run_suites_on(shop, files, load_suites(shop.expectations_path))
+    assert find_same_build(shop, now=NOW).why == f"the tables of build {first} are gone from Spark"
+
+    second = build(shop, 41).id
+    assert not is_gone_from_spark(shop, find_build(shop))
+    to_first = [
+        partial(publish_by_hand, shop, first),
+        partial(roll_back, shop, build_id=first),
+        partial(roll_back, shop),
+    ]
+    for switch in to_first:
+        with pytest.raises(BuildError, match=f"build {first} cannot be published: its tables are gone from Spark"):
+            switch(now=NOW)
+    assert published_id(shop) == second
 
 
 def test_a_clean_up_asks_once_for_builds_on_a_cluster_that_is_gone(

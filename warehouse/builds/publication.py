@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from warehouse import records, storage
+from warehouse.build_tables import is_gone_from_spark
 from warehouse.builds.listing import list_builds
 from warehouse.errors import BuildError, StorageError, WarehouseError
 from warehouse.project import Project
@@ -41,9 +42,10 @@ def publish_by_hand(project: Project, build_id: str, *, now: datetime) -> str | 
 
     Raises:
         ProjectError: there is no such build.
-        BuildError: the build did not pass.
+        BuildError: the build did not pass, or its tables are gone from Spark.
+        StorageError: it lies on Spark, and nobody answers there.
     """
-    find_build(project, build_id)
+    _check_is_there(project, build_id)
     current = published_id(project)
     with switching(project, "publish", current, build_id, now=now):
         publish(project, build_id)
@@ -57,7 +59,8 @@ def roll_back(project: Project, *, now: datetime, build_id: str | None = None) -
 
     Raises:
         ProjectError: nothing is published, or there is no such build.
-        BuildError: there is no earlier build that passed.
+        BuildError: there is no earlier build that passed, or its tables are gone from Spark.
+        StorageError: it lies on Spark, and nobody answers there.
     """
     current = find_build(project).id
     if build_id is None:
@@ -65,10 +68,18 @@ def roll_back(project: Project, *, now: datetime, build_id: str | None = None) -
         if not earlier:
             raise BuildError(f"no build before {current} has passed and is still kept\n  list: warehouse builds")
         build_id = max(earlier)
-    find_build(project, build_id)
+    _check_is_there(project, build_id)
     with switching(project, "rollback", current, build_id, now=now):
         publish(project, build_id)
     return current, build_id
+
+
+def _check_is_there(project: Project, build_id: str) -> None:
+    if is_gone_from_spark(project, find_build(project, build_id)):
+        raise BuildError(
+            f"build {build_id} cannot be published: its tables are gone from Spark\n"
+            "  make them anew with: warehouse build; or take another of: warehouse builds"
+        )
 
 
 @contextmanager
