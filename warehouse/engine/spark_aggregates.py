@@ -27,7 +27,12 @@ class AggregateExpressions(NestedExpressions):
 
     def _sorted(self, node: exp.Expression) -> str:
         # NOTE: all values of a group in one place: for groups of what was found, not for all rows.
-        return f"array_sort(collect_list({self.sql(node.this)}))"
+        value = self.sql(node.this)
+        if not isinstance(node.this, exp.Array):
+            return f"array_sort(collect_list({value}))"
+        # Engines differ in where a list's nulls sort: here after all else, as in DuckDB.
+        place = f"transform({value}, one -> named_struct('n', one is null, 'v', one))"
+        return f"transform(array_sort(collect_list(named_struct('k', {place}, 'v', {value}))), pair -> pair.v)"
 
     def _few(self, node: exp.Expression, values: str) -> str:
         count = node.args["count"]
