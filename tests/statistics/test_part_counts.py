@@ -147,6 +147,31 @@ def test_design_effects_are_those_of_whole_comparisons(engine: LocalEngine) -> N
     assert found == pytest.approx(expected.design_effect, rel=0.15)
 
 
+def test_the_groups_of_many_rows_are_asked_in_slices_to_the_same_numbers(
+    engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.connection.execute(
+        "create table t as select chr(cast(97 + hash(i) % 4 as int)) as word, sqrt(i) as x, i % 3 as part, "
+        "case when i % 11 > 0 then i // 40 end as g, i // 100 as \"an 'h'\" from range(4000) as r(i)"
+    )
+    codings = [
+        Coding(column=Measured("word", Family.STRING), values=("a", "c"), key="0"),
+        real("x", bounds=(10.0, 20.0, 50.0), key="1"),
+    ]
+    parts = Coding(column=Measured("part", Family.INTEGER), values=(0.0, 1.0, 2.0))
+    groups = ["g", "an 'h'"]
+    at_once = part_counts(engine, T, parts, codings, groups=groups, row_count=4000)
+    monkeypatch.setattr(module, "VALUES_AT_ONCE", 1500)
+    in_slices = part_counts(engine, T, parts, codings, groups=groups, row_count=4000)
+
+    assert in_slices.parts == at_once.parts == (FIRST, FIRST + 1, FIRST + 2)
+    for name in ("word", "x"):
+        assert (in_slices.counts[name] == at_once.counts[name]).all()
+        assert in_slices.design_effects[name] == pytest.approx(at_once.design_effects[name], rel=1e-12)
+    assert at_once.counts["word"].sum() == 4000
+    assert at_once.design_effects["x"].min() > 3
+
+
 def test_counts_of_the_whole_give_the_cells_of_the_whole(engine: LocalEngine) -> None:
     engine.connection.execute(
         "create table l as select i * 0.37 as x, i % 5 as few, 'c' || (i % 70) as word, i % 3 = 0 as flag "

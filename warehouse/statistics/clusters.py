@@ -142,14 +142,15 @@ def cell_sums_sql(
 
 def lone_values_sql(relation: Relation, column: Measured, groups: Sequence[str]) -> Query:
     """One row: `lone_rows`, `lone_squares` of present values that occur in one group only."""
-    # A struct of the groups' columns: its fields are numbered, so that no name of theirs matters.
-    members = "{" + ", ".join(f"'{index}': {identifier(group)}" for index, group in enumerate(groups)) + "}"
-    present = " and ".join(f"{identifier(group)} is not null" for group in groups)
+    # Counting distinct groups would hold them all; whether the least is the greatest is known from two of each value.
+    members = [identifier(group) for group in groups]
+    alone = " and ".join(f"min({member}) = max({member})" for member in members)
+    present = " and ".join(f"{member} is not null" for member in members)
     return Query.of(
         Step(
             "groups_per_value",
             f"""
-            select {column.value_sql} as value, count(*) as row_count, count(distinct {members}) as group_count
+            select {column.value_sql} as value, count(*) as row_count, {alone} as is_alone
             from {relation.sql} where {present} group by {column.value_sql}
             """,
         ),
@@ -157,7 +158,7 @@ def lone_values_sql(relation: Relation, column: Measured, groups: Sequence[str])
             "lone_values",
             """
             select coalesce(sum(row_count), 0) as lone_rows, coalesce(sum(row_count * row_count), 0) as lone_squares
-            from groups_per_value where group_count = 1 and value is not null
+            from groups_per_value where is_alone and value is not null
             """,
         ),
     )

@@ -7,7 +7,8 @@ cells, not with rows.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -15,10 +16,13 @@ from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step, identifier
 from warehouse.statistics.coded import Coding, Parts
 from warehouse.statistics.distance import Counts
+from warehouse.statistics.group_slices import slice_count, slices_sql
 from warehouse.statistics.profile import COLUMNS_PER_SCAN
 
 COUNTS_PER_SCAN = 400_000
 """About how many counts one scan gives at most: parts times codes of all its columns."""
+VALUES_AT_ONCE = 200_000_000
+"""Rows times columns; of more, groups are asked in slices: a statement may hold a row per group and cell for each."""
 _SPAN = 1000
 """Codes of column i lie from i times this on, so that one number says both."""
 
@@ -36,13 +40,19 @@ class PartCounts:
 
 
 def part_counts_sql(
-    relation: Relation, parts: Parts, codings: Sequence[Coding], *, groups: Sequence[str] = ()
+    relation: Relation,
+    parts: Parts,
+    codings: Sequence[Coding],
+    *,
+    groups: Sequence[str] = (),
+    within: str = "true",
 ) -> Query:
     """One row per part: lists of `places` (code plus 1000 times the column's number) and their `row_counts`.
 
     With groups also lists of `squares` and `products` for each place, and the part's `group_squares` and `group_count`:
     sums over the groups of x squared, x n and n squared, x being a group's rows in the cell and n those in the part.
-    Rows without a group are in none of these sums. Rows in no part are left out.
+    Rows without a group are in none of these sums. Rows in no part are left out. `within` is a condition on the
+    groups: those that are asked.
     """
     reads = [*parts.read_sql(), *(sql for coding in codings for sql in coding.read_sql())]
     reads += [f"{identifier(group)} as group_{index}" for index, group in enumerate(groups)]
@@ -55,7 +65,7 @@ def part_counts_sql(
     sets = [f"({by}, cell_{index})" for index in range(len(codings))] + ([f"({by})"] if groups else [])
     place = ", ".join(f"cell_{index} + {index * _SPAN}" for index in range(len(codings)))
     steps = [
-        Step("rows_read", f"select {', '.join(reads) or '1 as one'} from {relation.sql}"),
+        Step("rows_read", f"select {', '.join(reads) or '1 as one'} from {relation.sql} where {within}"),
         Step(
             "rows_coded",
             f"select {', '.join([f'{parts.code_sql()} as part', *keys, *codes])} from rows_read",
@@ -106,6 +116,44 @@ def _lists(step: str, **columns: str) -> str:
     return f"select part, list(place order by place) as places, {found} from {step} group by part order by part"
 
 
+@dataclass(slots=True)
+class _PartSums:
+    """What is known of one part; what other groups have is added. Arrays have one place per code, column by column."""
+
+    row_counts: Counts
+    squares: Counts
+    products: Counts
+    group_squares: float = 0.0
+    group_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Columns that one statement asks, and what it has found."""
+
+    codings: Sequence[Coding]
+    sums: dict[int, _PartSums] = field(default_factory=dict)
+    """By part."""
+
+    @property
+    def starts(self) -> Counts:
+        """Where each column's codes begin, and where the last's end."""
+        return np.cumsum([0, *(coding.size for coding in self.codings)])
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Adds a row of `part_counts_sql`."""
+        starts = self.starts
+        mine = self.sums.setdefault(row["part"], _PartSums(*np.zeros((3, starts[-1]))))
+        columns, codes = np.divmod(np.array(row["places"], dtype=np.int64), _SPAN)
+        at = starts[columns] + codes
+        mine.row_counts[at] += np.array(row["row_counts"], dtype=np.float64)
+        if "squares" in row:
+            mine.squares[at] += np.array(row["squares"], dtype=np.float64)
+            mine.products[at] += np.array(row["products"], dtype=np.float64)
+            mine.group_squares += float(row["group_squares"] or 0)
+            mine.group_count += int(row["group_count"] or 0)
+
+
 def part_counts(
     engine: Engine,
     relation: Relation,
@@ -114,33 +162,26 @@ def part_counts(
     *,
     groups: Sequence[str] = (),
     part_count: int = 1,
+    row_count: int = 0,
 ) -> PartCounts:
     """Counts of all parts; `part_count` says about how many there are, so that a scan's answer stays of bounded size.
 
-    One scan for some 40 columns together. With groups each scan also counts groups times cells, out of core.
+    One scan for some 40 columns together. With groups each scan also counts groups times cells, out of core, and of
+    many rows (`row_count` says how many the relation has) some groups after the others.
     """
-    found: dict[str, dict[int, Counts]] = {coding.column.name: {} for coding in codings}
-    effects: dict[str, dict[int, float]] = {coding.column.name: {} for coding in codings}
-    for chunk in _chunks(codings, part_count):
-        for row in engine.rows(part_counts_sql(relation, parts, chunk, groups=groups)):
-            places = np.array(row["places"], dtype=np.int64)
-            columns = places // _SPAN
-            row_counts = np.array(row["row_counts"], dtype=np.float64)
-            for index, coding in enumerate(chunk):
-                mine = columns == index
-                counts = np.zeros(coding.size)
-                counts[places[mine] - index * _SPAN] = row_counts[mine]
-                found[coding.column.name][row["part"]] = counts
-                effect = 1.0
-                if groups and row["group_count"]:
-                    effect = _design_effect(
-                        row_counts[mine],
-                        np.array(row["squares"])[mine],
-                        np.array(row["products"])[mine],
-                        float(row["group_squares"]),
-                        int(row["group_count"]),
-                    )
-                effects[coding.column.name][row["part"]] = effect
+    found: dict[str, dict[int, Counts]] = {}
+    effects: dict[str, dict[int, float]] = {}
+    for chunk in map(_Chunk, _chunks(codings, part_count)):
+        values = row_count * len(chunk.codings) if groups else 0
+        slices = slice_count(engine, row_count=values, rows_at_once=VALUES_AT_ONCE)
+        for within in slices_sql([identifier(group) for group in groups], slices):
+            for row in engine.rows(part_counts_sql(relation, parts, chunk.codings, groups=groups, within=within)):
+                chunk.add(row)
+        for coding, start in zip(chunk.codings, chunk.starts, strict=False):
+            mine = slice(start, start + coding.size)
+            name = coding.column.name
+            found[name] = {part: sums.row_counts[mine] for part, sums in chunk.sums.items()}
+            effects[name] = {part: _design_effect(sums, mine) for part, sums in chunk.sums.items()}
     numbers = tuple(sorted({part for counted in found.values() for part in counted}))
     return PartCounts(
         parts=numbers,
@@ -165,10 +206,13 @@ def _chunks(codings: Sequence[Coding], part_count: int) -> list[list[Coding]]:
     return found
 
 
-def _design_effect(x: Counts, squares: Counts, products: Counts, group_squares: float, group_count: int) -> float:
+def _design_effect(sums: _PartSums, codes: slice) -> float:
     """Mean over the cells of the shares' variance among groups, by that of independent rows (Rao and Scott 1981)."""
-    if len(x) < 2 or group_count < 2:
+    cells = np.flatnonzero(sums.row_counts[codes]) + codes.start
+    if len(cells) < 2 or sums.group_count < 2:
         return 1.0
+    x = sums.row_counts[cells]
     shares = x / x.sum()
-    spread = float(((squares - 2 * shares * products + shares**2 * group_squares) / x).sum())
-    return max(1.0, spread / (len(x) - 1) * group_count / (group_count - 1))
+    squares, products = sums.squares[cells], sums.products[cells]
+    spread = float(((squares - 2 * shares * products + shares**2 * sums.group_squares) / x).sum())
+    return max(1.0, spread / (len(x) - 1) * sums.group_count / (sums.group_count - 1))

@@ -91,8 +91,8 @@ def find_segments(
     if not codings:
         return _segments(by, [], left_out_count=0, verdicts=verdicts, label=label)
     sides = [
-        part_counts(engine, relation, cut.parts, codings, groups=groups, part_count=MOST_SEGMENTS)
-        for relation in (left, right)
+        part_counts(engine, relation, cut.parts, codings, groups=groups, part_count=MOST_SEGMENTS, row_count=row_count)
+        for relation, row_count in ((left, compared[0].left.row_count), (right, compared[0].right.row_count))
     ]
     rows = {
         part: (_rows(sides[0], part), _rows(sides[1], part))

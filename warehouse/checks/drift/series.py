@@ -105,8 +105,10 @@ def compare_over_time(
     found: list[ColumnCounts] = []
     if facts.left_row_count and timed and compared:
         codings = [coding_of(pair, key=str(index), most_values=MOST_VALUES) for index, pair in enumerate(compared)]
-        before = part_counts(engine, baseline, Whole(), codings, groups=groups)
-        after = part_counts(engine, rows, periods, codings, groups=groups, part_count=len(timed))
+        before = part_counts(engine, baseline, Whole(), codings, groups=groups, row_count=facts.left_row_count)
+        after = part_counts(
+            engine, rows, periods, codings, groups=groups, part_count=len(timed), row_count=facts.right_row_count
+        )
         found = [
             ColumnCounts.of(pair, coding, before, after, threshold=rules.threshold("distance", pair.name))
             for pair, coding in zip(compared, codings, strict=True)
