@@ -8,7 +8,7 @@ from itertools import combinations
 from warehouse.checks.leakage.result import PairCount, SharedValues
 from warehouse.checks.leakage.rows import EXAMPLE_COUNT, LeakColumn, SplitRows
 from warehouse.engine.base import Engine
-from warehouse.sql import Query, Step
+from warehouse.sql import Query, Relation, Step, identifier
 from warehouse.statistics.group_slices import slice_count_of, slices_sql
 
 ROWS_AT_ONCE = 50_000_000
@@ -17,11 +17,11 @@ VALUES_AT_ONCE = 5_000_000
 
 
 def splits_per_value_step(
-    rows: SplitRows, columns: Sequence[LeakColumn], *, masked: bool, within: str = "true"
+    rows: SplitRows, columns: Sequence[LeakColumn], *, masked: bool, within: str | None = None
 ) -> Step:
     """One row per value (or tuple) that stands in several splits: `v0`..., `mask` if asked (bit i: split i has it).
 
-    A NULL names nobody, so it is shared by nobody. `within` is a condition on the values: those that are asked.
+    A NULL names nobody, so it is shared by nobody. `within` is a condition on the columns: the rows that are asked.
     """
     values = ", ".join(f"{column.sql} as v{index}" for index, column in enumerate(columns))
     present = " and ".join(f"{column.sql} is not null" for column in columns)
@@ -32,15 +32,19 @@ def splits_per_value_step(
         f"""
         select
             {values},{mask}
-        from {rows.relation.sql}
-        where {present} and {within}
+        from {_asked(rows, within).sql}
+        where {present}
         group by {grouped}
         having min(s) < max(s)
         """,
     )
 
 
-def shared_count_sql(rows: SplitRows, columns: Sequence[LeakColumn], *, within: str = "true") -> Query:
+def _asked(rows: SplitRows, within: str | None) -> Relation:
+    return rows.relation if within is None else rows.only(within)
+
+
+def shared_count_sql(rows: SplitRows, columns: Sequence[LeakColumn], *, within: str | None = None) -> Query:
     """One row: `value_count`, how many values stand in several splits."""
     return Query.of(
         splits_per_value_step(rows, columns, masked=False, within=within),
@@ -48,7 +52,7 @@ def shared_count_sql(rows: SplitRows, columns: Sequence[LeakColumn], *, within: 
     )
 
 
-def shared_values_sql(rows: SplitRows, columns: Sequence[LeakColumn], *, within: str = "true") -> Query:
+def shared_values_sql(rows: SplitRows, columns: Sequence[LeakColumn], *, within: str | None = None) -> Query:
     """One row per set of splits that share values: `mask`, `value_count`, `rows_0`... per split, `examples`."""
     matches = " and ".join(f"all_rows.{column.sql} = shared_values.v{i}" for i, column in enumerate(columns))
     example = ", ".join(column.example_sql for column in columns)
@@ -64,7 +68,7 @@ def shared_values_sql(rows: SplitRows, columns: Sequence[LeakColumn], *, within:
                 any_value(mask) as mask,
                 min(concat_ws(', ', {example})) as example,
                 {counts},
-            from {rows.relation.sql} as all_rows
+            from {_asked(rows, within).sql} as all_rows
             inner join shared_values on {matches}
             group by {values}
             """,
@@ -87,12 +91,14 @@ def shared_values_sql(rows: SplitRows, columns: Sequence[LeakColumn], *, within:
 
 def read_shared_values(engine: Engine, rows: SplitRows, columns: Sequence[LeakColumn]) -> SharedValues:
     """Which values of these columns, together, stand in several splits. One grouping; a second one only if any do."""
-    values, count = [column.sql for column in columns], 1
+    slices: Sequence[str | None] = [None]
     if rows.row_count > ROWS_AT_ONCE:
-        asked = rows.unplaced or rows.relation
+        asked, values = rows.unplaced or rows.relation, [column.sql for column in columns]
         count = slice_count_of(engine, asked, values, groups_at_once=VALUES_AT_ONCE)
+        if count > 1:
+            slices = slices_sql([identifier(column.name) for column in columns], count)
     value_count, shared = 0, []
-    for within in slices_sql(values, count):
+    for within in slices:
         (found,) = engine.rows(shared_count_sql(rows, columns, within=within))
         if found["value_count"]:
             value_count += found["value_count"]

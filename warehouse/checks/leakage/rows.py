@@ -94,20 +94,29 @@ class SplitRows:
     row_counts: Mapping[str, int]
     sources: tuple[RowSource, ...] = ()
     """What the relation is made of."""
+    has_unplaced: bool = False
+    """Whether the sources have rows in no split."""
     unplaced: Relation | None = None
     """The same rows without `s`, where telling their split costs something."""
+
+    def only(self, condition: str) -> Relation:
+        """The rows for which this holds, a condition on the columns by their own names.
+
+        It is asked before a row's split is, which costs more than most conditions.
+        """
+        kept = " union all ".join(
+            f"select {source.columns_sql(self.columns)} from {source.relation.sql} where {condition}"
+            for source in self.sources
+        )
+        placed = " where s is not null" if self.has_unplaced else ""
+        return Relation(f"(select * from ({kept}){placed})", f"some {self.relation.name}")
 
     def one_in(self, keep: int) -> Relation:
         """About one in so many rows, by a hash of their key, or of some columns when there is none."""
         named = self.key or self.columns[:8]
         if keep <= 1 or not named:
             return self.relation
-        kept = " union all ".join(
-            f"select {source.columns_sql(self.columns)} from {source.relation.sql}"
-            f" where hash({', '.join(identifier(column.name) for column in named)}) % {keep}::ubigint = 0"
-            for source in self.sources
-        )
-        return Relation(f"(select * from ({kept}) where s is not null)", f"some {self.relation.name}")
+        return self.only(f"hash({', '.join(identifier(column.name) for column in named)}) % {keep}::ubigint = 0")
 
     @property
     def key(self) -> tuple[LeakColumn, ...]:
@@ -223,6 +232,7 @@ def rows_of_placement(relation: Relation, placement: Placement, columns: Sequenc
         columns=tuple(columns),
         sources=(source,),
         row_counts=dict(placement.row_counts),
+        has_unplaced=bool(placement.dropped),
         unplaced=None if placement.dropped else Relation(f"({_named_sql(relation, columns)})", relation.name),
     )
 
