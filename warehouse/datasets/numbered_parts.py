@@ -60,8 +60,17 @@ class _Stretch:
     """The fine range of a row, as an expression; empty when one file holds all."""
 
 
-def order_terms(spec: DatasetSpec) -> tuple[str, ...]:
-    """What the rows of a split are ordered by, as expressions; empty for any order."""
+def with_lanes(relation: Relation, spec: DatasetSpec, *, lane: str) -> Relation:
+    """The rows, each with the number by which any order and a shuffled one spread it over files, as the column `lane`.
+
+    A step of its own: a cluster computes an expression anew wherever it stands, and MD5 takes it microseconds.
+    """
+    number = f"('0x' || {_lane_sql(spec)})::bigint"
+    return Relation(f"(select *, {number} as {identifier(lane)} from {relation.sql})", relation.name)
+
+
+def order_terms(spec: DatasetSpec, *, lane: str) -> tuple[str, ...]:
+    """What the rows of a split are ordered by, as expressions; empty for any order. `lane`: see `with_lanes`."""
     keys = tuple(map(identifier, spec.key))
     match spec.order:
         case Order.TABLE:
@@ -71,7 +80,7 @@ def order_terms(spec: DatasetSpec) -> tuple[str, ...]:
         case Order.TIME:
             return (identifier(spec.time or ""), *keys)
         case Order.SHUFFLED:
-            return (_lane_sql(spec), *keys)
+            return (identifier(lane), *keys)
 
 
 def _lane_sql(spec: DatasetSpec) -> str:
@@ -87,16 +96,18 @@ def numbered_parts(
     *,
     types: Mapping[str, str],
     most_rows: int | None,
+    lane: str,
 ) -> NumberedParts:
     """Every file of the splits, and the expression that tells a row's.
 
     Args:
         engine: Counts the rows of ranges.
-        relation: The rows that the placement's conditions are about.
+        relation: The rows that the placement's conditions are about, `with_lanes`.
         spec: Of the dataset.
         placement: Of its rows.
         types: The table's, by column.
         most_rows: Of a file; None for what suits a worker.
+        lane: The column of the lanes.
 
     Raises:
         ExportError: more rows than a file may hold are equal in what files are cut by.
@@ -113,7 +124,7 @@ def numbered_parts(
         number = str(len(parts))
         counts = [stretch.row_count]
         if stretch.row_count > most:
-            range_sql = _range_sql(engine, relation, spec, stretch, types, most)
+            range_sql = _range_sql(engine, relation, spec, stretch, types, most, lane)
             ranges = _ranges(engine, relation, stretch, range_sql)
             starts, counts = _packed(ranges, most, spec, stretch)
             number = _step_sql((range_sql,), [(str(start),) for start in starts], first=len(parts))
@@ -123,16 +134,24 @@ def numbered_parts(
             parts.append(
                 NumberedPart(number=len(parts), split=stretch.split, path=path, row_count=count, subset=stretch.subset)
             )
-    return NumberedParts(parts=tuple(parts), number_sql=f"case {' '.join(branches)} end", order=order_terms(spec))
+    return NumberedParts(
+        parts=tuple(parts), number_sql=f"case {' '.join(branches)} end", order=order_terms(spec, lane=lane)
+    )
 
 
 def _range_sql(
-    engine: Engine, relation: Relation, spec: DatasetSpec, stretch: _Stretch, types: Mapping[str, str], most: int
+    engine: Engine,
+    relation: Relation,
+    spec: DatasetSpec,
+    stretch: _Stretch,
+    types: Mapping[str, str],
+    most: int,
+    lane: str,
 ) -> str:
     """The fine range of a row, as an expression: a number that rises with what rows are ordered by."""
     range_count = min(_MOST_RANGES, _RANGES_PER_FILE * -(-stretch.row_count // most))
     if spec.order in (Order.TABLE, Order.SHUFFLED):
-        return f"(('0x' || {_lane_sql(spec)})::bigint * {range_count} >> 32)"
+        return f"({identifier(lane)} * {range_count} >> 32)"
     names = spec.key if spec.order is Order.KEY else (spec.time or "", *spec.key)
     rows = engine.rows(
         range_starts_sql(relation, spec, stretch.condition, names, share=range_count / stretch.row_count)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from warehouse.datasets.columns import OutputColumn
 from warehouse.datasets.manifest import FileRecord
-from warehouse.datasets.numbered_parts import NumberedPart, numbered_parts
+from warehouse.datasets.numbered_parts import NumberedPart, numbered_parts, with_lanes
 from warehouse.datasets.placement import Placement
 from warehouse.datasets.sharding import SAMPLE_ROWS, rows_per_file
 from warehouse.datasets.spec import DatasetSpec
@@ -25,6 +25,7 @@ from warehouse.sql import Query, Relation, Step
 
 _NUMBER = "file_number"
 _ORDER = "file_order"
+_LANE = "file_lane"
 
 
 def check_is_shared(engine: SparkEngine, destination: Destination) -> None:
@@ -61,10 +62,12 @@ def write_on_workers(
     """
     types = {column.name: column.type for column in engine.columns(relation)}
     most_rows = _most_rows(engine, relation, spec, columns, placement, destination)
-    plan = numbered_parts(engine, relation, spec, placement, types=types, most_rows=most_rows)
-    number = _free(_NUMBER, columns)
-    order = {f"{_free(_ORDER, columns)}_{index}": term for index, term in enumerate(plan.order)}
-    query = _numbered_rows_sql(relation, columns, {number: plan.number_sql, **order}, number=number)
+    written_names = [column.name for column in columns]
+    number, order_name, lane = _free(_NUMBER, written_names), _free(_ORDER, written_names), _free(_LANE, types)
+    laned = with_lanes(relation, spec, lane=lane)
+    plan = numbered_parts(engine, laned, spec, placement, types=types, most_rows=most_rows, lane=lane)
+    order = {f"{order_name}_{index}": term for index, term in enumerate(plan.order)}
+    query = _numbered_rows_sql(laned, columns, {number: plan.number_sql, **order}, number=number)
     with _aside(destination) as (name, folder):
         write_numbered_files(engine, query, folder, number=number, order=tuple(order), file_count=len(plan.parts))
         _check_rows(plan.parts, numbered_rows(engine, folder, number=number), destination)
@@ -100,7 +103,7 @@ def sampled_on_workers(
     Raises:
         StorageError: the workers cannot write there.
     """
-    number = _free(_NUMBER, columns)
+    number = _free(_NUMBER, (column.name for column in columns))
     terms = ", ".join(column.sql for column in columns)
     sample = f"select {terms}, 0 as {number} from {relation.sql} where {condition} limit {SAMPLE_ROWS}"
     with _aside(destination) as (_, folder):
@@ -136,9 +139,10 @@ def _numbered_rows_sql(
     )
 
 
-def _free(name: str, columns: Sequence[OutputColumn]) -> str:
+def _free(name: str, columns: Iterable[str]) -> str:
     """The name, or a longer one, so that no column begins with it."""
-    while any(column.name.lower().startswith(name) for column in columns):
+    taken = [column.lower() for column in columns]
+    while any(column.startswith(name) for column in taken):
         name += "_"
     return name
 
