@@ -7,7 +7,7 @@ from bisect import bisect_left
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from warehouse.statistics.bins import QUANTILE_LEVELS, make_bins, round_bounds, time_bounds, to_datetime
@@ -35,6 +35,7 @@ def test_tenths_are_the_nearest_doubles() -> None:
 
 
 @given(numbers, numbers, st.booleans())
+@example(0.0, 2.225073858507e-311, False)
 def test_bounds_cover_the_range_and_rise(a: float, b: float, is_whole: bool) -> None:
     low, high = min(a, b), max(a, b)
     bounds = round_bounds(low, high, is_whole=is_whole)

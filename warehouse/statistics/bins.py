@@ -87,6 +87,10 @@ def _window(quantiles: Sequence[Sequence[float]], lowest: float, highest: float)
     return (lowest if low - lowest <= room else low), (highest if highest - high <= room else high)
 
 
+_LEAST_SPAN = 1e-290
+"""The power of ten by which tenths of a smaller span are reckoned would be no double."""
+
+
 def _below(value: float) -> float:
     return math.nextafter(value, -math.inf)
 
@@ -94,8 +98,8 @@ def _below(value: float) -> float:
 def round_bounds(low: float, high: float, *, is_whole: bool = False) -> list[float]:
     """Rising bounds at multiples of 1, 2, 2.5 or 5 times a power of ten, covering `low` to `high`; two at least."""
     span = high - low
-    if not math.isfinite(span) or span <= max(abs(low), abs(high)) * 1e-12:
-        # A single value, or a span beyond doubles: one bar.
+    if not math.isfinite(span) or span <= max(abs(low), abs(high)) * 1e-12 or span < _LEAST_SPAN:
+        # A single value, or a span beyond doubles or too small to divide: one bar.
         return [low, max(math.nextafter(high, math.inf), low + 1.0 if is_whole else low)]
     raw = span / BAR_COUNT
     exponent = math.floor(math.log10(raw))
