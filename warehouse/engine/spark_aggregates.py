@@ -8,6 +8,14 @@ from warehouse.engine.spark_nested import NestedExpressions, UntranslatableError
 from warehouse.engine.spark_values import spark_literal
 
 
+def values_by(key: str, value: str) -> str:
+    """All values of a group in the order of their keys, nulls too.
+
+    Spark leaves nulls out of lists and has no order in them: structs are never null, and sort by their first.
+    """
+    return f"transform(array_sort(collect_list(named_struct('k', {key}, 'v', {value}))), pair -> pair.v)"
+
+
 class AggregateExpressions(NestedExpressions):
     """Writes what is asked of many rows, by the names of the parser's nodes."""
 
@@ -32,7 +40,7 @@ class AggregateExpressions(NestedExpressions):
             return f"array_sort(collect_list({value}))"
         # Engines differ in where a list's nulls sort: here after all else, as in DuckDB.
         place = f"transform({value}, one -> named_struct('n', one is null, 'v', one))"
-        return f"transform(array_sort(collect_list(named_struct('k', {place}, 'v', {value}))), pair -> pair.v)"
+        return values_by(place, value)
 
     def _few(self, node: exp.Expression, values: str) -> str:
         count = node.args["count"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from warehouse.engine.spark_aggregates import AggregateExpressions
+from warehouse.engine.spark_aggregates import AggregateExpressions, values_by
 from warehouse.engine.spark_functions import (
     FLAGS,
     NAMES,
@@ -352,9 +352,7 @@ class Expressions(AggregateExpressions):
             (term,) = node.this.expressions
             self.check(node.this, "this", "expressions")
             self.check(term, "this")
-            # Spark leaves nulls out of lists and has no order in them: structs are never null, and sort by their first.
-            pair = f"named_struct('k', {self.sql(term.this)}, 'v', {self.sql(node.this.this)})"
-            return f"transform(array_sort(collect_list({pair})), pair -> pair.v)"
+            return values_by(self.sql(term.this), self.sql(node.this.this))
         if isinstance(node.this, exp.Column):
             # In any order, as DuckDB's.
             return f"transform(collect_list(named_struct('v', {self.sql(node.this)})), one -> one.v)"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -127,7 +128,7 @@ class _PartSums:
     group_count: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Chunk:
     """Columns that one statement asks, and what it has found."""
 
@@ -135,17 +136,18 @@ class _Chunk:
     sums: dict[int, _PartSums] = field(default_factory=dict)
     """By part."""
 
-    @property
+    @cached_property
     def starts(self) -> Counts:
         """Where each column's codes begin, and where the last's end."""
         return np.cumsum([0, *(coding.size for coding in self.codings)])
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Adds a row of `part_counts_sql`."""
-        starts = self.starts
-        mine = self.sums.setdefault(row["part"], _PartSums(*np.zeros((3, starts[-1]))))
+        if row["part"] not in self.sums:
+            self.sums[row["part"]] = _PartSums(*np.zeros((3, self.starts[-1])))
+        mine = self.sums[row["part"]]
         columns, codes = np.divmod(np.array(row["places"], dtype=np.int64), _SPAN)
-        at = starts[columns] + codes
+        at = self.starts[columns] + codes
         mine.row_counts[at] += np.array(row["row_counts"], dtype=np.float64)
         if "squares" in row:
             mine.squares[at] += np.array(row["squares"], dtype=np.float64)

@@ -104,12 +104,8 @@ class SplitRows:
 
         It is asked before a row's split is, which costs more than most conditions.
         """
-        kept = " union all ".join(
-            f"select {source.columns_sql(self.columns)} from {source.relation.sql} where {condition}"
-            for source in self.sources
-        )
-        placed = " where s is not null" if self.has_unplaced else ""
-        return Relation(f"(select * from ({kept}){placed})", f"some {self.relation.name}")
+        kept = _union_sql(self.sources, self.columns, has_unplaced=self.has_unplaced, where=f" where {condition}")
+        return Relation(kept, f"some {self.relation.name}")
 
     def one_in(self, keep: int) -> Relation:
         """About one in so many rows, by a hash of their key, or of some columns when there is none."""
@@ -196,7 +192,6 @@ def rows_of_splits(engine: Engine, splits: Mapping[str, Relation], columns: Sequ
     sources = tuple(
         RowSource(relation=relation, place_sql=str(place)) for place, relation in enumerate(splits.values())
     )
-    parts = [_placed_sql(source, columns) for source in sources]
     counts = engine.rows(
         Query.of(
             Step(
@@ -210,7 +205,7 @@ def rows_of_splits(engine: Engine, splits: Mapping[str, Relation], columns: Sequ
     )
     by_place = {row["s"]: row["row_count"] for row in counts}
     return SplitRows(
-        relation=Relation(f"({' union all '.join(parts)})", "rows of all splits"),
+        relation=Relation(_union_sql(sources, columns, has_unplaced=False), "rows of all splits"),
         splits=tuple(splits),
         columns=tuple(columns),
         sources=sources,
@@ -220,20 +215,16 @@ def rows_of_splits(engine: Engine, splits: Mapping[str, Relation], columns: Sequ
 
 def rows_of_placement(relation: Relation, placement: Placement, columns: Sequence[LeakColumn]) -> SplitRows:
     """The rows of a table that a placement has put into splits, read in one scan whatever the number of splits."""
-    splits = tuple(placement.row_counts)
-    source = RowSource(relation=relation, place_sql=placement.place_sql)
-    placed = _placed_sql(source, columns)
+    sources = (RowSource(relation=relation, place_sql=placement.place_sql),)
+    has_unplaced = bool(placement.dropped)
     return SplitRows(
-        relation=Relation(
-            f"({placed})" if not placement.dropped else f"(select * from ({placed}) where s is not null)",
-            f"{relation.name} by split",
-        ),
-        splits=splits,
+        relation=Relation(_union_sql(sources, columns, has_unplaced=has_unplaced), f"{relation.name} by split"),
+        splits=tuple(placement.row_counts),
         columns=tuple(columns),
-        sources=(source,),
+        sources=sources,
         row_counts=dict(placement.row_counts),
-        has_unplaced=bool(placement.dropped),
-        unplaced=None if placement.dropped else Relation(f"({_named_sql(relation, columns)})", relation.name),
+        has_unplaced=has_unplaced,
+        unplaced=None if has_unplaced else Relation(f"({_named_sql(relation, columns)})", relation.name),
     )
 
 
@@ -242,5 +233,11 @@ def _named_sql(relation: Relation, columns: Sequence[LeakColumn]) -> str:
     return f"select {names} from {relation.sql}"
 
 
-def _placed_sql(source: RowSource, columns: Sequence[LeakColumn]) -> str:
-    return f"select {source.columns_sql(columns)} from {source.relation.sql}"
+def _union_sql(
+    sources: Sequence[RowSource], columns: Sequence[LeakColumn], *, has_unplaced: bool, where: str = ""
+) -> str:
+    """The placed rows of all sources; `where` is asked of each source's own columns."""
+    rows = " union all ".join(
+        f"select {source.columns_sql(columns)} from {source.relation.sql}{where}" for source in sources
+    )
+    return f"(select * from ({rows}) where s is not null)" if has_unplaced else f"({rows})"
