@@ -60,21 +60,32 @@ class _Stretch:
     """The fine range of a row, as an expression; empty when one file holds all."""
 
 
-def with_lanes(relation: Relation, spec: DatasetSpec, *, lane: str) -> Relation:
-    """The rows, each with the number by which any order and a shuffled one spread it over files, as the column `lane`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanedRows:
+    """Rows with the number by which any order and a shuffled one spread them over files."""
 
-    There is a column more, whose name begins with that of the lane. Spark moves conditions to where rows are read, with
-    all that it takes to know them: MD5, microseconds, would be computed anew for every branch of every `case` on the
-    way. It moves none below a number that it gives to rows, as long as that is asked for.
+    relation: Relation
+    lane: str
+    """That column of the relation, as an expression: from 0 to 2**32 - 1."""
+
+
+def with_lanes(relation: Relation, spec: DatasetSpec, *, lane: str) -> LanedRows:
+    """The rows with a column `lane`, and one more whose name begins with that of the lane.
+
+    Spark moves conditions to where rows are read, with all that it takes to know them: MD5, microseconds, would be
+    computed anew for every branch of every `case` on the way. It moves none below a number that it gives to rows, as
+    long as that is asked for.
     """
-    number = f"('0x' || {_lane_sql(spec)})::bigint"
-    passed = identifier(f"{lane}_passed")
-    laned = f"select *, {number} as {identifier(lane)}, row_number() over () as {passed} from {relation.sql}"
-    return Relation(f"(select * from ({laned}) where {passed} >= 0)", relation.name)
+    column, passed = identifier(lane), identifier(f"{lane}_passed")
+    # Lane 4 of the key's own hash, as an export from DuckDB shuffles by.
+    number = f"('0x' || substr({hash_text_sql(spec.key, salt=salt_of(spec))}, 25, 8))::bigint"
+    laned = f"select *, {number} as {column}, row_number() over () as {passed} from {relation.sql}"
+    kept = Relation(f"(select * from ({laned}) where {passed} >= 0)", relation.name)
+    return LanedRows(relation=kept, lane=column)
 
 
-def order_terms(spec: DatasetSpec, *, lane: str) -> tuple[str, ...]:
-    """What the rows of a split are ordered by, as expressions; empty for any order. `lane`: see `with_lanes`."""
+def order_terms(spec: DatasetSpec, rows: LanedRows) -> tuple[str, ...]:
+    """What the rows of a split are ordered by, as expressions; empty for any order."""
     keys = tuple(map(identifier, spec.key))
     match spec.order:
         case Order.TABLE:
@@ -84,34 +95,27 @@ def order_terms(spec: DatasetSpec, *, lane: str) -> tuple[str, ...]:
         case Order.TIME:
             return (identifier(spec.time or ""), *keys)
         case Order.SHUFFLED:
-            return (identifier(lane), *keys)
-
-
-def _lane_sql(spec: DatasetSpec) -> str:
-    # Lane 4 of the key's own hash, as an export from DuckDB shuffles by.
-    return f"substr({hash_text_sql(spec.key, salt=salt_of(spec))}, 25, 8)"
+            return (rows.lane, *keys)
 
 
 def numbered_parts(
     engine: Engine,
-    relation: Relation,
+    rows: LanedRows,
     spec: DatasetSpec,
     placement: Placement,
     *,
     types: Mapping[str, str],
     most_rows: int | None,
-    lane: str,
 ) -> NumberedParts:
     """Every file of the splits, and the expression that tells a row's.
 
     Args:
         engine: Counts the rows of ranges.
-        relation: The rows that the placement's conditions are about, `with_lanes`.
+        rows: What the placement's conditions are about.
         spec: Of the dataset.
         placement: Of its rows.
         types: The table's, by column.
         most_rows: Of a file; None for what suits a worker.
-        lane: The column of the lanes.
 
     Raises:
         ExportError: more rows than a file may hold are equal in what files are cut by.
@@ -128,8 +132,8 @@ def numbered_parts(
         number = str(len(parts))
         counts = [stretch.row_count]
         if stretch.row_count > most:
-            range_sql = _range_sql(engine, relation, spec, stretch, types, most, lane)
-            ranges = _ranges(engine, relation, stretch, range_sql)
+            range_sql = _range_sql(engine, rows, spec, stretch, types, most)
+            ranges = _ranges(engine, rows.relation, stretch, range_sql)
             starts, counts = _packed(ranges, most, spec, stretch)
             number = _step_sql((range_sql,), [(str(start),) for start in starts], first=len(parts))
         branches.append(f"when {stretch.condition} then {number}")
@@ -138,45 +142,37 @@ def numbered_parts(
             parts.append(
                 NumberedPart(number=len(parts), split=stretch.split, path=path, row_count=count, subset=stretch.subset)
             )
-    return NumberedParts(
-        parts=tuple(parts), number_sql=f"case {' '.join(branches)} end", order=order_terms(spec, lane=lane)
-    )
+    return NumberedParts(parts=tuple(parts), number_sql=f"case {' '.join(branches)} end", order=order_terms(spec, rows))
 
 
 def _range_sql(
     engine: Engine,
-    relation: Relation,
+    rows: LanedRows,
     spec: DatasetSpec,
     stretch: _Stretch,
     types: Mapping[str, str],
     most: int,
-    lane: str,
 ) -> str:
     """The fine range of a row, as an expression: a number that rises with what rows are ordered by."""
     range_count = min(_MOST_RANGES, _RANGES_PER_FILE * -(-stretch.row_count // most))
     if spec.order in (Order.TABLE, Order.SHUFFLED):
-        return f"({identifier(lane)} * {range_count} >> 32)"
+        return f"({rows.lane} * {range_count} >> 32)"
     names = spec.key if spec.order is Order.KEY else (spec.time or "", *spec.key)
-    rows = engine.rows(
-        range_starts_sql(relation, spec, stretch.condition, names, share=range_count / stretch.row_count)
-    )
-    starts = [tuple(f"{literal(row[f'start_{i}'])}::{types[name]}" for i, name in enumerate(names)) for row in rows]
+    sampled = engine.rows(range_starts_sql(rows, stretch.condition, names, share=range_count / stretch.row_count))
+    starts = [tuple(f"{literal(row[f'start_{i}'])}::{types[name]}" for i, name in enumerate(names)) for row in sampled]
     return _step_sql(tuple(map(identifier, names)), starts, first=0)
 
 
-def range_starts_sql(
-    relation: Relation, spec: DatasetSpec, condition: str, names: Sequence[str], *, share: float
-) -> Query:
+def range_starts_sql(rows: LanedRows, condition: str, names: Sequence[str], *, share: float) -> Query:
     """One row per sampled row that satisfies the condition, rising: these columns as text, `start_0` and so on.
 
     Args:
-        relation: The rows.
-        spec: Of the dataset.
+        rows: From which they are taken.
         condition: Which of them count.
         names: The columns that rows are ordered by; rows with a NULL among them are left out.
-        share: Of the rows that are sampled, by a hash of their key; all when it is 1 or more.
+        share: Of the rows that are sampled, by their lane; all when it is 1 or more.
     """
-    lane = f"{min(0xFFFFFFFF, round(share * 0xFFFFFFFF)):08x}"
+    last = min(0xFFFFFFFF, round(share * 0xFFFFFFFF))
     columns = [identifier(name) for name in names]
     known = " and ".join(f"{column} is not null" for column in columns)
     return Query.of(
@@ -185,8 +181,8 @@ def range_starts_sql(
             f"""
             select
                 {", ".join(f"{column} as value_{i}" for i, column in enumerate(columns))},
-            from {relation.sql}
-            where {condition} and {known} and {_lane_sql(spec)} <= {literal(lane)}
+            from {rows.relation.sql}
+            where {condition} and {known} and {rows.lane} <= {last}
             """,
         ),
         Step(

@@ -65,9 +65,9 @@ def write_on_workers(
     written_names = [column.name for column in columns]
     number, order_name, lane = _free(_NUMBER, written_names), _free(_ORDER, written_names), _free(_LANE, types)
     laned = with_lanes(relation, spec, lane=lane)
-    plan = numbered_parts(engine, laned, spec, placement, types=types, most_rows=most_rows, lane=lane)
+    plan = numbered_parts(engine, laned, spec, placement, types=types, most_rows=most_rows)
     order = {f"{order_name}_{index}": term for index, term in enumerate(plan.order)}
-    query = _numbered_rows_sql(laned, columns, {number: plan.number_sql, **order}, number=number)
+    query = _numbered_rows_sql(laned.relation, columns, {number: plan.number_sql, **order}, number=number)
     with _aside(destination) as (name, folder):
         write_numbered_files(engine, query, folder, number=number, order=tuple(order), file_count=len(plan.parts))
         _check_rows(plan.parts, numbered_rows(engine, folder, number=number), destination)

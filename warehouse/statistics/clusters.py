@@ -11,14 +11,14 @@ import numpy as np
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step, identifier
 from warehouse.statistics.cells import Cell
-from warehouse.statistics.group_slices import slice_count, slices_sql
+from warehouse.statistics.group_slices import slice_count, slice_count_of, slices_sql
 from warehouse.statistics.lasting_hashes import part_sql
 from warehouse.statistics.profile import Measured
 
 PARTS = 128
 """Groups are put into so many parts by a hash, whose spread tells how the cells vary together."""
 ROWS_AT_ONCE = 50_000_000
-"""Of more rows, groups are asked in slices: a statement holds a row per group and cell, several times over."""
+"""Of more, groups are asked in slices: a statement holds a row per group and cell, several times over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +72,14 @@ def cell_sums(
     row_count: int,
 ) -> CellSums:
     """The sums of all groups; of many rows, some groups after the others."""
+    named = [identifier(group) for group in groups]
     count = slice_count(engine, row_count=row_count, rows_at_once=ROWS_AT_ONCE)
+    if count > 1:
+        # A row per group and cell, and no more than there are rows: few groups or few cells need fewer slices.
+        groups_at_once = max(1, ROWS_AT_ONCE // (len(cells) + 1))
+        count = min(count, slice_count_of(engine, relation, named, groups_at_once=groups_at_once))
     found: list[CellSums] = []
-    for within in slices_sql([identifier(group) for group in groups], count):
+    for within in slices_sql(named, count):
         rows = engine.rows(cell_sums_sql(relation, column, cells, groups, row_count=row_count, within=within))
         if rows:
             found.append(CellSums(rows, float(rows[0]["group_squares"]), int(rows[0]["group_count"])))

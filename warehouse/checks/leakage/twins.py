@@ -15,7 +15,7 @@ from typing import Any
 from warehouse.checks.leakage.result import PairCount, Twins
 from warehouse.checks.leakage.rows import EXAMPLE_COUNT, LeakColumn, SplitRows
 from warehouse.engine.base import Engine
-from warehouse.sql import Query, Relation, Step
+from warehouse.sql import Query, Relation, Step, identifier
 
 REPEATS = Relation.table("leakage_repeats")
 CHANCE_ROWS = 20_000
@@ -27,6 +27,12 @@ COLUMNS_PER_SCAN = 40
 def feature_hash_sql(rows: SplitRows) -> str:
     """One hash of all features of a row, as an expression."""
     return f"hash({', '.join(column.sql for column in rows.features)})"
+
+
+def _rows_with(rows: SplitRows, hashes: str) -> Relation:
+    """The rows whose hash of features is among these; the split of no other is told."""
+    hashed = f"hash({', '.join(identifier(column.name) for column in rows.features)})"
+    return rows.only(f"{hashed} in ({hashes})")
 
 
 def label_hash_sql(rows: SplitRows) -> str:
@@ -58,10 +64,11 @@ def _twin_steps(rows: SplitRows, *, keyed: bool = False) -> tuple[Step, ...]:
     places = range(len(rows.splits))
     key = rows.key[0].sql if len(rows.key) == 1 else rows.key_sql
     keys, smallest = (f", {key} as k", ", min(k) as k") if keyed else ("", "")
+    repeated = _rows_with(rows, f"select h from {REPEATS.sql}")
     return (
         Step(
             "hashed_rows",
-            f"select s, {feature_hash_sql(rows)} as h, {label_hash_sql(rows)} as y{keys} from {rows.relation.sql}",
+            f"select s, {feature_hash_sql(rows)} as h, {label_hash_sql(rows)} as y{keys} from {repeated.sql}",
         ),
         Step(
             "rows_per_label",
@@ -71,7 +78,6 @@ def _twin_steps(rows: SplitRows, *, keyed: bool = False) -> tuple[Step, ...]:
                 y,
                 {", ".join(f"count(*) filter (s = {place}) as n{place}" for place in places)}{smallest},
             from hashed_rows
-            where h in (select h from {REPEATS.sql})
             group by h, y
             """,
         ),
@@ -146,8 +152,7 @@ def twin_examples_sql(rows: SplitRows, *, conflicting: bool) -> Query:
                 s,
                 {rows.key_sql} as key,
                 {label} as label,
-            from {rows.relation.sql}
-            where {feature_hash_sql(rows)} in (select h from chosen)
+            from {_rows_with(rows, "select h from chosen").sql}
             """,
         ),
         Step(
