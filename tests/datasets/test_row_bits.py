@@ -46,6 +46,20 @@ def test_the_rows_of_a_set_are_found_whatever_the_size_of_a_block(
     assert asked == wanted
 
 
+@pytest.mark.parametrize("size", [1, 64, 1024], ids=["a row each", "many blocks", "one block"])
+def test_the_first_set_that_has_a_row_is_told(engine: LocalEngine, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    monkeypatch.setattr(row_bits, "BLOCK_ROWS", size)
+    blocks = RowBlocks(first_row=300, last_row=999)
+    for name, condition in {"thirds": "id % 3 = 0", "late": "id >= 700", "none": "false"}.items():
+        kept_bits(engine, blocks, condition)
+        blocks.load(engine, name, table="kept", bits="bits")
+        engine.connection.execute("drop table kept")
+
+    told = blocks.first_of_sql({"none": "'never'", "thirds": "'third'", "late": "'late'"})
+    asked = engine.connection.execute(f"select id, {told} from t order by id").fetchall()
+    assert asked == [(id, "third" if id % 3 == 0 else "late" if id >= 700 else None) for id in range(300, 1000)]
+
+
 def test_blocks_grow_before_there_are_too_many() -> None:
     assert RowBlocks(first_row=0, last_row=0).count == 1
     small = RowBlocks(first_row=7, last_row=7 + row_bits.BLOCK_ROWS * row_bits.MOST_BLOCKS - 1)

@@ -27,6 +27,7 @@ from warehouse.datasets.placement import (
 )
 from warehouse.datasets.placement_columns import is_placed_alone, placed_columns_sql
 from warehouse.datasets.placement_rows import ENTITIES, POINTS, Known, placed_rows_sql
+from warehouse.datasets.row_bits import first_of_sql
 from warehouse.datasets.row_checks import TableFacts
 from warehouse.datasets.row_marks import RowMarks
 from warehouse.datasets.spec import DatasetSpec, DuplicateRule
@@ -59,6 +60,10 @@ class PlaceColumns:
     def is_in_sql(self, name: str, /) -> str:
         """Whether a row is in the set, as a condition that is never NULL."""
         return self.conditions[name]
+
+    def first_of_sql(self, terms: Mapping[str, str], /) -> str:
+        """The term of the first of these sets that has a row, as an expression; NULL for none."""
+        return first_of_sql({self.conditions[name]: term for name, term in terms.items()})
 
 
 def place_columns(spec: DatasetSpec, columns: Sequence[str]) -> PlaceColumns:

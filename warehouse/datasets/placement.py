@@ -92,14 +92,13 @@ class Placement:
     @property
     def split_sql(self) -> str:
         """The name of a row's split, as an expression; NULL for a row in none."""
-        branches = " ".join(f"when {self.holds_sql(split)} then {literal(split)}" for split in self.row_counts)
-        return f"case {branches} end"
+        branches = " ".join(f"when {i} then {literal(split)}" for i, split in enumerate(self.row_counts))
+        return f"case {self.place_sql} {branches} end"
 
     @property
     def place_sql(self) -> str:
         """The place of a row's split in `row_counts`, as an expression; NULL for a row in none."""
-        branches = " ".join(f"when {self.holds_sql(split)} then {i}" for i, split in enumerate(self.row_counts))
-        return f"case {branches} end"
+        return self.sets.first_of_sql({split_name(split): str(i) for i, split in enumerate(self.row_counts)})
 
 
 def split_bits_sql(

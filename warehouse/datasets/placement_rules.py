@@ -43,8 +43,7 @@ def frozen_in_sql(frozen: Sequence[str], sets: RowSets) -> str:
 
 def sets_case_sql(names: dict[str, str], sets: RowSets) -> str:
     """The first word whose set, by its name, has a row of the table; NULL when none does, or there are no sets."""
-    branches = " ".join(f"when {sets.is_in_sql(name)} then {literal(word)}" for word, name in names.items())
-    return f"case {branches} end" if branches else "null::varchar"
+    return sets.first_of_sql({name: literal(word) for word, name in names.items()}) if names else "null::varchar"
 
 
 def surplus_sql(spec: DatasetSpec, downsample: Downsample) -> str:

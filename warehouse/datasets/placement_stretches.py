@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from warehouse.datasets.placement import Part, Placement
 from warehouse.datasets.row_bits import RowBlocks
-from warehouse.sql import Relation, identifier, literal
+from warehouse.sql import Relation, identifier
 
 _PLACE, _FOLD = identifier("ml-warehouse: place"), identifier("ml-warehouse: fold")
 
@@ -32,12 +32,6 @@ class StretchedPlacement(Placement):
     def fold_sql(self) -> str:
         """As of any placement."""
         return _FOLD
-
-    @property
-    def split_sql(self) -> str:
-        """As of any placement."""
-        branches = " ".join(f"when {i} then {literal(split)}" for i, split in enumerate(self.row_counts))
-        return f"case {_PLACE} {branches} end"
 
     @property
     def place_sql(self) -> str:

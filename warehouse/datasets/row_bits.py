@@ -7,7 +7,7 @@ cost the same however many blocks there are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,6 +27,10 @@ class RowConditions(Protocol):
 
     def is_in_sql(self, name: str, /) -> str:
         """Whether a row of the table is in the set, as a condition; NULL or false for not."""
+        ...
+
+    def first_of_sql(self, terms: Mapping[str, str], /) -> str:
+        """The term of the first of these sets that has a row of the table, as an expression; NULL for none."""
         ...
 
 
@@ -103,16 +107,39 @@ class RowBlocks:
 
     def is_in_sql(self, variable: str, row: str = "rowid") -> str:
         """Whether a row is in the set that was loaded into this variable, as a condition; NULL for not."""
-        return f"{self._known_bit_sql(variable, row, 0, self.count)} = 1"
+        return f"{self._of_block_sql(lambda block: self._bit_sql(variable, row, block), row)} = 1"
 
-    def _known_bit_sql(self, variable: str, row: str, first: int, end: int) -> str:
-        if end - first == 1:
-            start = self.first_row + first * self.size
-            return f"get_bit({self.variable_sql(variable, first)}, ({row} - {start})::integer)"
-        middle = (first + end) // 2
-        below = self._known_bit_sql(variable, row, first, middle)
-        above = self._known_bit_sql(variable, row, middle, end)
-        return f"case when {row} < {self.first_row + middle * self.size} then {below} else {above} end"
+    def first_of_sql(self, terms: Mapping[str, str], row: str = "rowid") -> str:
+        """The term of the first set, by its variable, that has a row, as an expression; NULL for none.
+
+        All are asked in the row's block, since to find that takes most of the time.
+        """
+
+        def first_in(block: int) -> str:
+            return first_of_sql({f"{self._bit_sql(name, row, block)} = 1": term for name, term in terms.items()})
+
+        return self._of_block_sql(first_in, row)
+
+    @property
+    def _asked(self) -> tuple[int, int]:
+        """The first block that expressions ask, and the one behind the last."""
+        return 0, self.count
+
+    def _bit_sql(self, variable: str, row: str, block: int) -> str:
+        start = self.first_row + block * self.size
+        return f"get_bit({self.variable_sql(variable, block)}, ({row} - {start})::integer)"
+
+    def _of_block_sql(self, term: Callable[[int], str], row: str) -> str:
+        """The term of a row's block, found by halves."""
+
+        def among(first: int, end: int) -> str:
+            if end - first == 1:
+                return term(first)
+            middle = (first + end) // 2
+            bound = self.first_row + middle * self.size
+            return f"case when {row} < {bound} then {among(first, middle)} else {among(middle, end)} end"
+
+        return among(*self._asked)
 
     def _place_sql(self, row: str) -> str:
         return f"(({row} - {self.first_row}) & {self.size - 1})::integer"
@@ -177,8 +204,14 @@ class _Stretch(RowBlocks):
     first_block: int
     last_block: int
 
-    def is_in_sql(self, variable: str, row: str = "rowid") -> str:
-        return f"{self._known_bit_sql(variable, row, self.first_block, self.last_block + 1)} = 1"
+    @property
+    def _asked(self) -> tuple[int, int]:
+        return self.first_block, self.last_block + 1
+
+
+def first_of_sql(terms: Mapping[str, str]) -> str:
+    """The term of the first condition that holds, as an expression; NULL when none does."""
+    return f"case {' '.join(f'when {condition} then {term}' for condition, term in terms.items())} end"
 
 
 _KEPT = "kept_bits"

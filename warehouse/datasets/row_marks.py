@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from warehouse.datasets.row_bits import first_of_sql
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step, identifier, literal
 
@@ -41,6 +42,10 @@ class RowMarks:
     def is_in_sql(self, name: str, /) -> str:
         """Whether a row of what `marked` gives is in the set, as a condition; false for not, and of unknown sets."""
         return f"coalesce({_column(name)} = 1, false)" if name in self._sets else "false"
+
+    def first_of_sql(self, terms: Mapping[str, str], /) -> str:
+        """The term of the first of these sets that has a row of what `marked` gives; NULL for none."""
+        return first_of_sql({self.is_in_sql(name): term for name, term in terms.items()})
 
     def common_sql(self, left: str, right: str) -> Query:
         """One row: `row_count`, rows that both sets have."""
