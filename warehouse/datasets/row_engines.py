@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import uuid4
@@ -57,16 +58,20 @@ def _is_parquet(rows: NamedRows) -> bool:
 @contextmanager
 def _in_duckdb(project: Project, build: BuildFiles | None, *rows: NamedRows, ordered: bool) -> Iterator[LocalEngine]:
     settings = project.settings
-    with storage.connect(
-        build.database_path if build else None,
-        memory_limit=settings.memory_limit,
-        threads=settings.threads,
-        # Two processes that share a folder for what does not fit into memory overwrite each other's files.
-        temporary_path=project.temporary_path / f"rows-{uuid4().hex}",
-        ordered=ordered,
-    ) as connection:
-        confine_to_rows(connection, *rows)
-        yield LocalEngine(connection)
+    # Two processes that share a folder for what does not fit into memory overwrite each other's files.
+    spill = project.temporary_path / f"rows-{uuid4().hex}"
+    try:
+        with storage.connect(
+            build.database_path if build else None,
+            memory_limit=settings.memory_limit,
+            threads=settings.threads,
+            temporary_path=spill,
+            ordered=ordered,
+        ) as connection:
+            confine_to_rows(connection, *rows)
+            yield LocalEngine(connection)
+    finally:
+        shutil.rmtree(spill, ignore_errors=True)
 
 
 @contextmanager

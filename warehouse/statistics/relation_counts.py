@@ -10,7 +10,7 @@ import numpy as np
 
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step, identifier
-from warehouse.statistics.bins import Bins
+from warehouse.statistics.bins import Bins, bin_sql
 from warehouse.statistics.categories import LABEL_LENGTH
 from warehouse.statistics.kinds import Kind, is_numeric
 from warehouse.statistics.lasting_hashes import part_sql
@@ -83,7 +83,7 @@ class Cut:
             found = str(self.other)
         elif self.is_ordered:
             # The last bin takes what is above all.
-            found = _tree(value, name, 0, len(self.labels) - 1)
+            found = bin_sql(value, name, 0, len(self.labels) - 1)
         else:
             # The most frequent value first: what is found is not compared any more. Twice as fast as searching a list.
             places = sorted(range(len(self.labels)), key=self.ranks.__getitem__)
@@ -97,14 +97,6 @@ class Cut:
             bounds = [label[1] for label in self.labels if isinstance(label, tuple)][:-1]
             return {f"{name}_{index}": bound for index, bound in enumerate(bounds)}
         return {f"{name}_{index}": label for index, label in enumerate(self.labels)}
-
-
-def _tree(value: str, name: str, first: int, last: int) -> str:
-    if first == last:
-        return str(first)
-    middle = (first + last) // 2
-    below, above = _tree(value, name, first, middle), _tree(value, name, middle + 1, last)
-    return f"case when {value} <= ${name}_{middle} then {below} else {above} end"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,7 +98,8 @@ def confine(connection: duckdb.DuckDBPyConnection, *, folders: Iterable[Path] = 
     It loads no extension and changes no setting either. Links in the folders that lead out of them are refused too, but
     for those that are named here themselves.
     """
-    below = {f"{folder}/" for folder in folders}
+    ((spill,),) = connection.execute("select current_setting('temp_directory')").fetchall()
+    below = {f"{folder}/" for folder in (*folders, spill) if folder}
     # NOTE: a path with `[` or `*` is given to DuckDB as a pattern, and checked as it is written.
     below |= set(Relation.escaped(sorted(below)))
     for setting, values in (("allowed_directories", sorted(below)), ("allowed_paths", sorted(files))):
