@@ -18,6 +18,7 @@ from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step, identifier
 
 REPEATS = Relation.table("leakage_repeats")
+TWINS = Relation.table("leakage_twins")
 CHANCE_ROWS = 20_000
 """Rows of train from which the chance of equal values is measured."""
 COLUMNS_PER_SCAN = 40
@@ -59,16 +60,15 @@ def repeats_sql(rows: SplitRows, *, is_distributed: bool = False) -> Query:
     )
 
 
-def _twin_steps(rows: SplitRows, *, keyed: bool = False) -> tuple[Step, ...]:
-    """Steps; `rows_per_label` and `rows_per_features` count repeated rows; `k`, if asked, is the smallest key."""
+def twins_sql(rows: SplitRows) -> Query:
+    """One row per hash of features and label of repeated rows: `h`, `y`, rows per split `n0`..., `k` the least key."""
     places = range(len(rows.splits))
     key = rows.key[0].sql if len(rows.key) == 1 else rows.key_sql
-    keys, smallest = (f", {key} as k", ", min(k) as k") if keyed else ("", "")
     repeated = _rows_with(rows, f"select h from {REPEATS.sql}")
-    return (
+    return Query.of(
         Step(
             "hashed_rows",
-            f"select s, {feature_hash_sql(rows)} as h, {label_hash_sql(rows)} as y{keys} from {repeated.sql}",
+            f"select s, {feature_hash_sql(rows)} as h, {label_hash_sql(rows)} as y, {key} as k from {repeated.sql}",
         ),
         Step(
             "rows_per_label",
@@ -76,11 +76,20 @@ def _twin_steps(rows: SplitRows, *, keyed: bool = False) -> tuple[Step, ...]:
             select
                 h,
                 y,
-                {", ".join(f"count(*) filter (s = {place}) as n{place}" for place in places)}{smallest},
+                {", ".join(f"count(*) filter (s = {place}) as n{place}" for place in places)},
+                min(k) as k,
             from hashed_rows
             group by h, y
             """,
         ),
+    )
+
+
+def _twin_steps(rows: SplitRows) -> tuple[Step, ...]:
+    """Steps; `rows_per_label` and `rows_per_features` count repeated rows, as `twins_sql` has found them."""
+    places = range(len(rows.splits))
+    return (
+        Step("rows_per_label", f"select * from {TWINS.sql}"),
         Step(
             "rows_per_features",
             f"""
@@ -88,7 +97,8 @@ def _twin_steps(rows: SplitRows, *, keyed: bool = False) -> tuple[Step, ...]:
                 h,
                 count(y) as kinds,
                 {", ".join(f"sum(n{place}) as n{place}" for place in places)},
-                {", ".join(f"count(y) filter (n{place} > 0) as kinds{place}" for place in places)}{smallest},
+                {", ".join(f"count(y) filter (n{place} > 0) as kinds{place}" for place in places)},
+                min(k) as k,
             from rows_per_label
             group by h
             """,
@@ -137,7 +147,7 @@ def twin_examples_sql(rows: SplitRows, *, conflicting: bool) -> Query:
     condition = "kinds > 1" if conflicting else f"{spread} > 1"
     label = rows.label.example_sql if rows.label is not None else "''"
     return Query.of(
-        *_twin_steps(rows, keyed=True),
+        *_twin_steps(rows),
         # NOTE: by the key, so that every engine shows the same ones.
         Step(
             "chosen",
@@ -207,7 +217,7 @@ def equal_value_shares_sql(rows: SplitRows, columns: Sequence[LeakColumn], *, ke
 
 
 def read_twins(engine: Engine, rows: SplitRows) -> Twins | None:
-    """Which rows have equal features. One grouping of a hash; one scan more when rows repeat."""
+    """Which rows have equal features. One grouping of a hash; when rows repeat, a scan more, and one for examples."""
     if not rows.features:
         return None
     engine.rows(repeats_sql(rows, is_distributed=engine.is_distributed).kept_as(REPEATS.sql))
@@ -217,11 +227,13 @@ def read_twins(engine: Engine, rows: SplitRows) -> Twins | None:
         distinct = rows.row_count - repeats["repeated"] + repeats["kinds"]
         if not repeats["kinds"]:
             return _twins(rows, {}, repeated=0, distinct=distinct)
+        engine.rows(twins_sql(rows).kept_as(TWINS.sql))
         (counts,) = engine.rows(twin_counts_sql(rows))
         found = _twins(rows, counts, repeated=repeats["repeated"], distinct=distinct)
         return _with_examples(engine, rows, found)
     finally:
-        engine.rows(Query.of(Step("drop_repeats", f"drop table if exists {REPEATS.sql}")))
+        for table in (REPEATS, TWINS):
+            engine.rows(Query.of(Step("drop_table", f"drop table if exists {table.sql}")))
 
 
 def _twins(rows: SplitRows, counts: Mapping[str, Any], *, repeated: int, distinct: int) -> Twins:
