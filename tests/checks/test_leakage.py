@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from pathlib import Path
+
 import pytest
 
 from warehouse.checks.leakage import overlap
@@ -109,7 +111,10 @@ def test_an_entity_in_two_splits_is_critical_and_null_is_nobody(engine: LocalEng
     assert both.entities[0].examples == ("7",)
 
 
-def test_the_entities_of_many_rows_are_asked_in_slices(engine: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_entities_of_many_rows_are_asked_in_slices(
+    engine: LocalEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    engine.connection.execute(f"set temp_directory = '{tmp_path}'")
     spec = replace(SPEC, groups=("who",))
     train, test = rows_sql(0, TRAIN, who="i // 10"), rows_sql(TRAIN, TEST, who="i // 10")
     test = f"{test} union all {rows_sql(9000, 40, who='i % 13')}"
@@ -118,8 +123,11 @@ def test_the_entities_of_many_rows_are_asked_in_slices(engine: LocalEngine, monk
     monkeypatch.setattr(overlap, "VALUES_AT_ONCE", 100)
 
     in_slices = leaks(engine, train, test, spec)
+    apart = leaks(engine, train, rows_sql(TRAIN, TEST, who="i // 10"), spec)
 
     assert in_slices.entities == at_once.entities
+    assert apart.entities[0].value_count == 0
+    assert list(tmp_path.iterdir()) == []
     assert at_once.entities[0].value_count == 13
     assert in_slices.findings == at_once.findings
 

@@ -14,7 +14,7 @@ from warehouse.storage import storage_errors
 
 
 @contextmanager
-def partitioned(engine: Engine, query: Query, *, by: str) -> Iterator[list[Relation]]:
+def partitioned(engine: Engine, query: Query, *, by: str) -> Iterator[dict[int, Relation]]:
     """The rows of a query, a relation for each number in its column `by`, which the relations do not have.
 
     They lie as Parquet where DuckDB spills, so their types must be some that Parquet has; afterwards they are gone.
@@ -37,7 +37,7 @@ def partitioned(engine: Engine, query: Query, *, by: str) -> Iterator[list[Relat
         options = f"format parquet, codec snappy, partition_by ({identifier(by)}), overwrite_or_ignore"
         copy = Step(query.name, f"copy ({query.text}) to {literal(str(folder))} ({options})")
         engine.rows(Query((copy,), query.parameters))
-        found = ([str(path) for path in sorted(part.glob("*.parquet"))] for part in sorted(folder.iterdir()))
-        yield [Relation.parquet(paths, name=query.name) for paths in found]
+        found = {int(part.name.partition("=")[2]): sorted(map(str, part.iterdir())) for part in folder.iterdir()}
+        yield {number: Relation.parquet(found[number], name=query.name) for number in sorted(found)}
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -79,7 +79,7 @@ def cell_sums(
         return _sums_of([engine.rows(cell_sums_sql(relation, column, cells, groups, row_count=row_count))])
     values = _values(cells)
     with partitioned(engine, sliced_rows_sql(relation, column, cells, groups, slices=count), by="slice") as slices:
-        found = _sums_of(engine.rows(sliced_sums_sql(rows)) for rows in slices)
+        found = _sums_of(engine.rows(sliced_sums_sql(rows)) for rows in slices.values())
     if not values:
         return found
     labels: dict[int | None, Any] = {None: None, **dict(enumerate(values))}

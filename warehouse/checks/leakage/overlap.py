@@ -8,12 +8,17 @@ from itertools import combinations
 from warehouse.checks.leakage.result import PairCount, SharedValues
 from warehouse.checks.leakage.rows import EXAMPLE_COUNT, LeakColumn, SplitRows
 from warehouse.engine.base import Engine
+from warehouse.engine.partitions import partitioned
 from warehouse.sql import Query, Relation, Step, identifier
 from warehouse.statistics.group_slices import slice_count_of, slices_sql
 
 ROWS_AT_ONCE = 50_000_000
 VALUES_AT_ONCE = 5_000_000
-"""Of more rows with more values, these are asked in slices: 20 million do not fit into the memory of an export."""
+"""Of more rows with more values, these are asked in slices: 20 million do not fit into the memory of an export.
+
+First by their hashes, written aside in slices, since slices of the table would each read all of it. Equal values have
+equal hashes, so values are asked only where two splits have one of these.
+"""
 
 
 def splits_per_value_step(
@@ -89,16 +94,39 @@ def shared_values_sql(rows: SplitRows, columns: Sequence[LeakColumn], *, within:
     )
 
 
+def hashed_places_sql(rows: SplitRows, columns: Sequence[LeakColumn], *, slices: int) -> Query:
+    """One row per row with these values: a `value_hash` of them, its `slice` of so many, and the row's place `s`."""
+    present = " and ".join(f"{column.sql} is not null" for column in columns)
+    hashed = f"select hash({', '.join(column.sql for column in columns)}) as value_hash, s from {rows.relation.sql}"
+    return Query.of(
+        Step("hashed_rows", f"{hashed} where {present}"),
+        # NOTE: without the cast the remainder would be one of 128 bits, which takes many times as long.
+        Step("hashed_places", f"select value_hash, s, value_hash % {slices}::ubigint as slice from hashed_rows"),
+    )
+
+
+def _slices(engine: Engine, rows: SplitRows, columns: Sequence[LeakColumn]) -> Sequence[str | None]:
+    """Conditions on the values that are asked together; none where no two splits have a value of one hash."""
+    if rows.row_count <= ROWS_AT_ONCE:
+        return [None]
+    asked, values = rows.unplaced or rows.relation, [column.sql for column in columns]
+    count = slice_count_of(engine, asked, values, groups_at_once=VALUES_AT_ONCE)
+    if count == 1:
+        return [None]
+    slices = slices_sql([identifier(column.name) for column in columns], count)
+    with partitioned(engine, hashed_places_sql(rows, columns, slices=count), by="slice") as parts:
+        return [slices[number] for number, part in parts.items() if _has_shared_hashes(engine, part)]
+
+
+def _has_shared_hashes(engine: Engine, hashed_places: Relation) -> bool:
+    shared = f"select value_hash from {hashed_places.sql} group by value_hash having min(s) < max(s)"
+    return bool(engine.rows(Query.of(Step("shared_hashes", shared), Step("any_shared", "from shared_hashes limit 1"))))
+
+
 def read_shared_values(engine: Engine, rows: SplitRows, columns: Sequence[LeakColumn]) -> SharedValues:
     """Which values of these columns, together, stand in several splits. One grouping; a second one only if any do."""
-    slices: Sequence[str | None] = [None]
-    if rows.row_count > ROWS_AT_ONCE:
-        asked, values = rows.unplaced or rows.relation, [column.sql for column in columns]
-        count = slice_count_of(engine, asked, values, groups_at_once=VALUES_AT_ONCE)
-        if count > 1:
-            slices = slices_sql([identifier(column.name) for column in columns], count)
     value_count, shared = 0, []
-    for within in slices:
+    for within in _slices(engine, rows, columns):
         (found,) = engine.rows(shared_count_sql(rows, columns, within=within))
         if found["value_count"]:
             value_count += found["value_count"]
