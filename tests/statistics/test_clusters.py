@@ -94,8 +94,9 @@ def test_several_columns_make_a_group_together(engine: LocalEngine) -> None:
     assert effects["x"] == pytest.approx(50, rel=0.1)
 
 
+@pytest.mark.parametrize("rows_at_once", [1300, 900], ids=["each from all rows", "written aside"])
 def test_the_groups_of_many_rows_are_asked_in_slices_to_the_same_numbers(
-    engine: LocalEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    engine: LocalEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rows_at_once: int
 ) -> None:
     engine.connection.execute(f"set temp_directory = '{tmp_path}'")
     engine.connection.execute(
@@ -108,7 +109,7 @@ def test_the_groups_of_many_rows_are_asked_in_slices_to_the_same_numbers(
     # Parts of few rows are alike on every engine, at the price of md5; slices are for many.
     monkeypatch.setattr(lasting_hashes, "MOST_ROWS", 0)
     at_once = clusterings_of(engine, "a 'group'", "b")
-    monkeypatch.setattr(clusters, "ROWS_AT_ONCE", 900)
+    monkeypatch.setattr(clusters, "ROWS_AT_ONCE", rows_at_once)
     in_slices = clusterings_of(engine, "a 'group'", "b")
 
     # Sums of the same whole numbers; only doubles are then added in another order.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from warehouse.datasets.placement_rows import DUPLICATES
 from warehouse.datasets.row_bits import RowSets
@@ -17,14 +17,24 @@ def compared_columns(spec: DatasetSpec, columns: Sequence[str]) -> tuple[str, ..
     return tuple(column for column in columns if column not in spec.key)
 
 
-def _alike_rows(relation: Relation, spec: DatasetSpec, columns: Sequence[str]) -> tuple[Step, ...]:
+def map_columns(engine: Engine, relation: Relation) -> frozenset[str]:
+    """The columns that are maps, by name; reads no data."""
+    return frozenset(column.name for column in engine.columns(relation) if column.type.upper().startswith("MAP("))
+
+
+def _alike_rows(
+    relation: Relation, spec: DatasetSpec, columns: Sequence[str], *, maps: Collection[str]
+) -> tuple[Step, ...]:
     """Steps; one row of the last, `alike_rows`, per row that may have an equal: `row_number`, its key and values.
 
     The engine's own hash finds them: it lasts for one statement, and what it mixes up is compared value by value.
     """
-    compared = [identifier(column) for column in compared_columns(spec, columns)]
+    names = compared_columns(spec, columns)
+    compared = [identifier(name) for name in names]
     keys = ", ".join(f"{identifier(name)} as key_{i}" for i, name in enumerate(spec.key))
-    values = ", ".join(f"{name} as value_{i}" for i, name in enumerate(compared))
+    # Apache Spark has no windows over maps. Their entries are equal where they are: in DuckDB too the order counts.
+    terms = (f"map_entries({identifier(name)})" if name in maps else identifier(name) for name in names)
+    values = ", ".join(f"{term} as value_{i}" for i, term in enumerate(terms))
     return (
         Step("row_hashes", f"select rowid as row_number, hash({', '.join(compared)}) as row_hash from {relation.sql}"),
         Step("shared_hashes", "select row_hash from row_hashes group by row_hash having count(*) > 1"),
@@ -45,12 +55,12 @@ def _partition(spec: DatasetSpec, columns: Sequence[str]) -> str:
     return "partition by " + ", ".join(f"value_{i}" for i in range(len(compared_columns(spec, columns))))
 
 
-def equal_rows_link(relation: Relation, spec: DatasetSpec, columns: Sequence[str]) -> Link | None:
+def equal_rows_link(engine: Engine, relation: Relation, spec: DatasetSpec, columns: Sequence[str]) -> Link | None:
     """Equal rows as a link for `find_components`; None when nothing but the key is exported."""
     if not compared_columns(spec, columns):
         return None
     query = Query.of(
-        *_alike_rows(relation, spec, columns),
+        *_alike_rows(relation, spec, columns, maps=map_columns(engine, relation)),
         Step(
             "equal_rows",
             f"select row_number, min(row_number) over ({_partition(spec, columns)}) as value from alike_rows",
@@ -59,7 +69,9 @@ def equal_rows_link(relation: Relation, spec: DatasetSpec, columns: Sequence[str
     return Link(name="equal rows", sql=query.text)
 
 
-def duplicate_rows_sql(relation: Relation, spec: DatasetSpec, columns: Sequence[str]) -> Query:
+def duplicate_rows_sql(
+    relation: Relation, spec: DatasetSpec, columns: Sequence[str], *, maps: Collection[str]
+) -> Query:
     """One row per row that is not to be exported: `row_number`, and `kind`, the same word for all.
 
     Of each set of equal rows, the one with the smallest key stays. Costs a scan of the compared columns, and a second
@@ -67,7 +79,7 @@ def duplicate_rows_sql(relation: Relation, spec: DatasetSpec, columns: Sequence[
     """
     keys = ", ".join(f"key_{i}" for i in range(len(spec.key)))
     return Query.of(
-        *_alike_rows(relation, spec, columns),
+        *_alike_rows(relation, spec, columns, maps=maps),
         Step(
             "numbered_rows",
             f"""
@@ -85,7 +97,7 @@ def mark_duplicate_rows(
     """Keeps the rows that equal others as the set `DUPLICATES`; returns how many there are."""
     if not compared_columns(spec, columns):
         return 0
-    rows = duplicate_rows_sql(relation, spec, columns)
+    rows = duplicate_rows_sql(relation, spec, columns, maps=map_columns(engine, relation))
     return sets.keep(engine, rows, {DUPLICATES: DUPLICATES}, by="kind")[DUPLICATES]
 
 

@@ -201,7 +201,7 @@ def resolve_entities(
     near_texts = None
     with SessionTables(engine, ENTITIES) as session:
         if spec.deduplicate.exact is DuplicateRule.TOGETHER:
-            equal = equal_rows_link(relation, spec, columns)
+            equal = equal_rows_link(engine, relation, spec, columns)
             links += [equal] if equal else []
         if spec.deduplicate.text is not None:
             text = spec.deduplicate.text

@@ -13,7 +13,7 @@ from warehouse.engine.partitions import partitioned
 from warehouse.sql import Query, Relation, Step, identifier
 from warehouse.statistics.bins import bin_sql
 from warehouse.statistics.cells import Cell
-from warehouse.statistics.group_slices import slice_count
+from warehouse.statistics.group_slices import slice_count, slices_sql
 from warehouse.statistics.lasting_hashes import part_sql
 from warehouse.statistics.profile import Measured
 
@@ -21,6 +21,8 @@ PARTS = 128
 """Groups are put into so many parts by a hash, whose spread tells how the cells vary together."""
 ROWS_AT_ONCE = 50_000_000
 """Of more, groups are asked in slices: a statement holds a row per group and cell, several times over."""
+SLICES_READ = 4
+"""So many slices are read from all rows, each anew; more are written aside first, which takes as long as four scans."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +77,12 @@ def cell_sums(
 ) -> CellSums:
     """The sums of all groups; of many rows, some groups after the others."""
     count = slice_count(engine, row_count=row_count, rows_at_once=ROWS_AT_ONCE)
-    if count == 1:
-        return _sums_of([engine.rows(cell_sums_sql(relation, column, cells, groups, row_count=row_count))])
+    if count <= SLICES_READ:
+        asked = (
+            cell_sums_sql(relation, column, cells, groups, row_count=row_count, within=within)
+            for within in slices_sql([identifier(group) for group in groups], count)
+        )
+        return _sums_of(map(engine.rows, asked))
     values = _values(cells)
     with partitioned(engine, sliced_rows_sql(relation, column, cells, groups, slices=count), by="slice") as slices:
         found = _sums_of(engine.rows(sliced_sums_sql(rows)) for rows in slices.values())
@@ -103,7 +109,7 @@ def _values(cells: Sequence[Cell]) -> list[Any]:
 
 
 def _rows_in_cells(
-    relation: Relation, column: Measured, cells: Sequence[Cell], groups: Sequence[str]
+    relation: Relation, column: Measured, cells: Sequence[Cell], groups: Sequence[str], *, within: str = "true"
 ) -> tuple[str, Query]:
     """The names of a group's columns, and one row per row that has a group: those columns, and its `cell`."""
     bounds = [cell.label[1] for cell in cells if isinstance(cell.label, tuple)]
@@ -123,7 +129,7 @@ def _rows_in_cells(
     keys = ", ".join(f"group_{index}" for index in range(len(groups)))
     present = " and ".join(f"{identifier(group)} is not null" for group in groups)
     return keys, Query.of(
-        Step("rows", f"select {members}, {value} as value from {relation.sql} where {present}"),
+        Step("rows", f"select {members}, {value} as value from {relation.sql} where {present} and {within}"),
         Step("rows_in_cells", f"select {keys}, {cell} as cell from rows"),
         **parameters,
     )
@@ -153,14 +159,21 @@ def _sums_steps(keys: str, part: str) -> tuple[Step, ...]:
 
 
 def cell_sums_sql(
-    relation: Relation, column: Measured, cells: Sequence[Cell], groups: Sequence[str], *, row_count: int
+    relation: Relation,
+    column: Measured,
+    cells: Sequence[Cell],
+    groups: Sequence[str],
+    *,
+    row_count: int,
+    within: str = "true",
 ) -> Query:
     """One row per part and cell: `row_count`, and over its groups the sums of x squared and of x n.
 
     Every row also has the sum of n squared over all groups, and their number. x is a group's rows in the cell, n its
     rows in all; a part is some of the groups, by a hash. A cell is a bin's number, a value, or (null) everything else.
+    `within` is a condition on the groups: those that are asked.
     """
-    keys, rows = _rows_in_cells(relation, column, cells, groups)
+    keys, rows = _rows_in_cells(relation, column, cells, groups, within=within)
     part = part_sql(keys.split(", "), parts=PARTS, row_count=row_count)
     return Query((*rows.steps, *_sums_steps(keys, part)), rows.parameters)
 
