@@ -19,13 +19,13 @@ class Assumptions:
 
     row_bytes: float = 100.0
     """As it lies in files. Assumed."""
-    export_ns_per_row: float = 2900.0
+    export_ns_per_row: float = 3000.0
     """CPU time of a whole export on DuckDB, with its search for leaks. Measured at a billion rows of four columns."""
     spill_bytes_per_row: float = 24.0
     """What an export spills and reads again. Measured likewise."""
     cluster_factor: float = 8.0
-    """CPU time of a cluster's engine beside DuckDB's. Assumed: Spark took 21 to 30 microseconds a row at 10 and 100
-    million rows, the start included, which is 7 to 10 times the above; Sail 2.5 times at 5 million rows."""
+    """CPU time of a cluster's engine beside DuckDB's. Assumed: Spark took 25 microseconds a row at 100 million rows, the
+    start included, which is 8.3 times the above; Sail 2.5 times at 5 million rows."""
     shuffle_bytes_per_row: float = 24.0
     """What goes from worker to worker: hashes, keys, places. Assumed: what DuckDB spills."""
     disk_rate: float = 2e9
