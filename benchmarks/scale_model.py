@@ -24,8 +24,8 @@ class Assumptions:
     spill_bytes_per_row: float = 24.0
     """What an export spills and reads again. Measured likewise."""
     cluster_factor: float = 8.0
-    """CPU time of a cluster's engine beside DuckDB's. Assumed: Spark took 25 microseconds a row at 100 million rows, the
-    start included, which is 8.3 times the above; Sail 2.5 times at 5 million rows."""
+    """CPU time of a cluster's engine beside DuckDB's. Assumed: Spark took 25 microseconds a row at 100 million rows,
+    the start included, which is 8.3 times the above; Sail 2.5 times at 5 million rows."""
     shuffle_bytes_per_row: float = 24.0
     """What goes from worker to worker: hashes, keys, places. Assumed: what DuckDB spills."""
     disk_rate: float = 2e9

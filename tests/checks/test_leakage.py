@@ -131,6 +131,23 @@ def test_the_entities_of_many_rows_are_asked_in_slices(
     assert in_slices.findings == at_once.findings
 
 
+@pytest.mark.parametrize("rows_at_once", [700, 10**9], ids=["in slices", "at once"])
+def test_splits_whose_types_differ_share_values_and_rows(
+    engine: LocalEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rows_at_once: int
+) -> None:
+    engine.connection.execute(f"set temp_directory = '{tmp_path}'")
+    monkeypatch.setattr(overlap, "ROWS_AT_ONCE", rows_at_once)
+    monkeypatch.setattr(overlap, "VALUES_AT_ONCE", 100)
+    train = rows_sql(0, TRAIN, who="(i // 10)::smallint", amount="i::integer")
+    test = rows_sql(9000, TEST, who="(i // 10 - 900)::bigint", amount="(i - 9000)::double")
+    copies = f"select * replace (id + 90000 as id) from ({train}) where id < 30"
+
+    result = leaks(engine, train, f"{test} union all {copies}", replace(SPEC, groups=("who",)))
+
+    assert result.entities[0].value_count == TEST // 10
+    assert found(result)["duplicates"].measured >= 30
+
+
 def test_linked_groups_are_checked_one_by_one_and_composite_ones_together(engine: LocalEngine) -> None:
     train = rows_sql(0, TRAIN, shop="i % 10", till="i // 10")
     test = rows_sql(TRAIN, TEST, shop="i % 10", till="i // 10")

@@ -9,7 +9,7 @@ from warehouse.checks.leakage.result import PairCount, SharedValues
 from warehouse.checks.leakage.rows import EXAMPLE_COUNT, LeakColumn, SplitRows
 from warehouse.engine.base import Engine
 from warehouse.engine.partitions import partitioned
-from warehouse.sql import Query, Relation, Step, identifier
+from warehouse.sql import Query, Relation, Step
 from warehouse.statistics.group_slices import slice_count_of, slices_sql
 
 ROWS_AT_ONCE = 50_000_000
@@ -113,7 +113,7 @@ def _slices(engine: Engine, rows: SplitRows, columns: Sequence[LeakColumn]) -> S
     count = slice_count_of(engine, asked, values, groups_at_once=VALUES_AT_ONCE)
     if count == 1:
         return [None]
-    slices = slices_sql([identifier(column.name) for column in columns], count)
+    slices = slices_sql([rows.asked_sql(column) for column in columns], count)
     with partitioned(engine, hashed_places_sql(rows, columns, slices=count), by="slice") as parts:
         return [slices[number] for number, part in parts.items() if _has_shared_hashes(engine, part)]
 

@@ -99,12 +99,21 @@ class SplitRows:
     unplaced: Relation | None = None
     """The same rows without `s`, where telling their split costs something."""
 
-    def only(self, condition: str) -> Relation:
-        """The rows for which this holds, a condition on the columns by their own names.
+    def asked_sql(self, column: LeakColumn) -> str:
+        """What a condition for `only` calls this column."""
+        return identifier(column.name) if len(self.sources) == 1 else column.sql
 
-        It is asked before a row's split is, which costs more than most conditions.
+    def only(self, condition: str) -> Relation:
+        """The rows for which this holds, a condition on columns as `asked_sql` calls them.
+
+        Of one source it is asked before a row's split is, which costs more than most conditions. Several sources may
+        have types of their own, and hashes with them, until their rows are together.
         """
-        kept = _union_sql(self.sources, self.columns, has_unplaced=self.has_unplaced, where=f" where {condition}")
+        where = f" where {condition}"
+        if len(self.sources) == 1:
+            kept = _union_sql(self.sources, self.columns, has_unplaced=self.has_unplaced, where=where)
+        else:
+            kept = f"(select * from {self.relation.sql}{where})"
         return Relation(kept, f"some {self.relation.name}")
 
     def one_in(self, keep: int) -> Relation:
@@ -112,7 +121,7 @@ class SplitRows:
         named = self.key or self.columns[:8]
         if keep <= 1 or not named:
             return self.relation
-        return self.only(f"hash({', '.join(identifier(column.name) for column in named)}) % {keep}::ubigint = 0")
+        return self.only(f"hash({', '.join(map(self.asked_sql, named))}) % {keep}::ubigint = 0")
 
     @property
     def key(self) -> tuple[LeakColumn, ...]:

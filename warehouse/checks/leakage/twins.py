@@ -15,7 +15,7 @@ from typing import Any
 from warehouse.checks.leakage.result import PairCount, Twins
 from warehouse.checks.leakage.rows import EXAMPLE_COUNT, LeakColumn, SplitRows
 from warehouse.engine.base import Engine
-from warehouse.sql import Query, Relation, Step, identifier
+from warehouse.sql import Query, Relation, Step
 
 REPEATS = Relation.table("leakage_repeats")
 TWINS = Relation.table("leakage_twins")
@@ -32,7 +32,7 @@ def feature_hash_sql(rows: SplitRows) -> str:
 
 def _rows_with(rows: SplitRows, hashes: str) -> Relation:
     """The rows whose hash of features is among these; the split of no other is told."""
-    hashed = f"hash({', '.join(identifier(column.name) for column in rows.features)})"
+    hashed = f"hash({', '.join(map(rows.asked_sql, rows.features))})"
     return rows.only(f"{hashed} in ({hashes})")
 
 
