@@ -49,6 +49,11 @@ class QueryError(WarehouseError):
         self.statement = statement
         super().__init__(f"query {step!r} failed: {reason}")
 
+    @property
+    def first_line(self) -> str:
+        """The reason without what Apache Spark says below it: where it searched, and how its settings are called."""
+        return (self.reason.splitlines() or [""])[0]
+
 
 class StatementError(WarehouseError):
     """A statement that a user typed cannot be run; the message is the engine's own."""

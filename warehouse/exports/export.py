@@ -282,7 +282,7 @@ def _table_types(engine: Engine, relation: Relation, model: Model, task: Task) -
         if task.files.is_on_spark:
             raise ExportError(
                 f"dataset {task.declaration.name!r} reads {model.schema}.{model.alias} of build {task.files.id}, of "
-                f"which Spark does not tell the columns: {error.reason}\n"
+                f"which Spark does not tell the columns: {error.first_line}\n"
                 "  if the table is gone, make it anew with: warehouse build"
             ) from error
         raise ExportError(
