@@ -13,7 +13,7 @@ from warehouse.engine.partitions import partitioned
 from warehouse.sql import Query, Relation, Step, identifier
 from warehouse.statistics.bins import bin_sql
 from warehouse.statistics.cells import Cell
-from warehouse.statistics.group_slices import slice_count, slices_sql
+from warehouse.statistics.group_slices import slice_count, slice_sql, slices_sql
 from warehouse.statistics.lasting_hashes import part_sql
 from warehouse.statistics.profile import Measured
 
@@ -181,7 +181,7 @@ def cell_sums_sql(
 def sliced_rows_sql(
     relation: Relation, column: Measured, cells: Sequence[Cell], groups: Sequence[str], *, slices: int
 ) -> Query:
-    """One row per row that has a group: its `slice` of so many, a hash of its `group`, and its `cell`.
+    """One row per row that has a group: its `slice` of so many, the `group_hash`, and its `cell`.
 
     A value is told by its place among those of the cells, since not all types have one in Parquet. Two of a billion
     groups have one hash with a probability of 3 in 100.
@@ -195,8 +195,8 @@ def sliced_rows_sql(
             Step("hashed_rows", f"select hash({keys}) as group_hash, cell from rows_in_cells"),
             Step(
                 "sliced_rows",
-                # NOTE: without the cast the remainder would be one of 128 bits, which takes many times as long.
-                f"select group_hash, {cell} as cell, group_hash % {slices}::ubigint as slice from hashed_rows {joined}",
+                f"select group_hash, {cell} as cell, {slice_sql('group_hash', slices)} as slice "
+                f"from hashed_rows {joined}",
             ),
         ),
         rows.parameters,

@@ -26,9 +26,15 @@ def slice_count_of(engine: Engine, relation: Relation, columns: Sequence[str], *
     return max(1, -(-int(found["n"]) // groups_at_once))
 
 
+def slice_sql(group_hash: str, count: int) -> str:
+    """The number of a group's slice, of so many, by the engine's `hash` of the group, an expression."""
+    # NOTE: without the cast the remainder would be one of 128 bits, which takes many times as long.
+    return f"{group_hash} % {count}::ubigint"
+
+
 def slices_sql(columns: Sequence[str], count: int) -> list[str]:
     """One condition per slice: whether a row's group is in it. The columns are expressions that name the group."""
     if count == 1:
         return ["true"]
-    # NOTE: without the cast the remainder would be one of 128 bits, which takes many times as long.
-    return [f"hash({', '.join(columns)}) % {count}::ubigint = {index}" for index in range(count)]
+    number = slice_sql(f"hash({', '.join(columns)})", count)
+    return [f"{number} = {index}" for index in range(count)]

@@ -10,7 +10,7 @@ from warehouse.checks.leakage.rows import EXAMPLE_COUNT, LeakColumn, SplitRows
 from warehouse.engine.base import Engine
 from warehouse.engine.partitions import partitioned
 from warehouse.sql import Query, Relation, Step
-from warehouse.statistics.group_slices import slice_count_of, slices_sql
+from warehouse.statistics.group_slices import slice_count_of, slice_sql, slices_sql
 
 ROWS_AT_ONCE = 50_000_000
 VALUES_AT_ONCE = 5_000_000
@@ -100,8 +100,7 @@ def hashed_places_sql(rows: SplitRows, columns: Sequence[LeakColumn], *, slices:
     hashed = f"select hash({', '.join(column.sql for column in columns)}) as value_hash, s from {rows.relation.sql}"
     return Query.of(
         Step("hashed_rows", f"{hashed} where {present}"),
-        # NOTE: without the cast the remainder would be one of 128 bits, which takes many times as long.
-        Step("hashed_places", f"select value_hash, s, value_hash % {slices}::ubigint as slice from hashed_rows"),
+        Step("hashed_places", f"select value_hash, s, {slice_sql('value_hash', slices)} as slice from hashed_rows"),
     )
 
 
