@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+from warehouse import storage
 from warehouse.engine.local import LocalEngine
+from warehouse.errors import QueryError
 from warehouse.sql import Query, Step
 
 
@@ -21,6 +25,19 @@ def test_after_ctrl_c_the_next_statement_does_not_wait_for_the_one_that_was_stop
 
     # What follows within `finally`, `drop table` say: it would wait for hours.
     assert engine.rows(Query.of(Step("answers", "select 42 as answer"))) == [{"answer": 42}]
+
+
+def test_arrays_are_rows_while_the_block_runs(tmp_path: Path) -> None:
+    with storage.connect(None) as connection:
+        storage.confine(connection, folders=[tmp_path])
+        engine = LocalEngine(connection)
+        arrays = {"h": np.array([2**64 - 1, 0], dtype=np.uint64), 'it\'s "n"': np.array([1.5, np.nan])}
+        with engine.arrays_as_rows(arrays, name='a "b"') as relation:
+            (first, second) = engine.rows(Query.of(Step("rows", f"from {relation.sql}")))
+        assert first == {"h": 2**64 - 1, 'it\'s "n"': 1.5}
+        assert second["h"] == 0
+        with pytest.raises(QueryError):
+            engine.rows(Query.of(Step("rows", f"from {relation.sql}")))
 
 
 def test_arrays_have_the_types_of_their_columns(engine: LocalEngine) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from warehouse.engine.arrow_files import register_arrow_files
 from warehouse.engine.base import Column
@@ -49,6 +52,16 @@ class LocalEngine:
         import numpy as np
 
         return [np.asarray(column) for column in self._run(query).fetchnumpy().values()]
+
+    @contextmanager
+    def arrays_as_rows(self, columns: Mapping[str, npt.NDArray[Any]], *, name: str) -> Iterator[Relation]:
+        """Arrays of one length as the columns of a relation, while the block runs; nothing is copied."""
+        relation = Relation.table(f"{name} {uuid4().hex}")
+        self.connection.register(relation.name, dict(columns))
+        try:
+            yield relation
+        finally:
+            self.connection.unregister(relation.name)
 
     def batches(self, query: Query, *, row_count: int) -> pyarrow.RecordBatchReader:
         """The rows of the result in their order, in record batches of about `row_count` rows, read when asked."""
