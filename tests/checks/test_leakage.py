@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from warehouse.checks.leakage import overlap
+from warehouse.checks.leakage import overlap, repeats
 from warehouse.checks.leakage.result import LeakageResult
 from warehouse.checks.leakage.search import find_leaks, find_leaks_in_placement
 from warehouse.datasets.placement import place_rows
@@ -25,7 +25,7 @@ from warehouse.datasets.spec import (
 )
 from warehouse.engine.local import LocalEngine
 from warehouse.findings import Finding, Severity
-from warehouse.sql import Relation
+from warehouse.sql import Query, Relation, Step
 
 HASH = HashSplit(shares={"train": 0.8, "test": 0.2}, salt="s")
 SPEC = DatasetSpec(name="d", model="m", key=("id",), label="flag", split=HASH)
@@ -131,12 +131,121 @@ def test_the_entities_of_many_rows_are_asked_in_slices(
     assert in_slices.findings == at_once.findings
 
 
+# A range of so many values in one scan, of more in several, and in too many for bits.
+@pytest.mark.parametrize("value_bits", [1 << 25, 200, 10], ids=["one range", "ranges", "hashes"])
+@pytest.mark.parametrize("shared", [0, 3])
+@pytest.mark.parametrize(
+    "who", ["i // 10 - 90", "(i // 10)::utinyint", "9223372036854775807 - i // 10", "-9223372036854775808 + i // 10"]
+)
+def test_integers_that_splits_share_are_found_by_bits(
+    engine: LocalEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value_bits: int, shared: int, who: str
+) -> None:
+    engine.connection.execute(f"set temp_directory = '{tmp_path}'")
+    spec = replace(SPEC, groups=("who",))
+    train = rows_sql(0, 2000, who=f"case when i % 3 > 0 then {who} end")
+    dev = rows_sql(2000, 300, who=f"case when i < 2010 then null else {who} end")
+    test = rows_sql(2300 - 10 * shared, 200, who=f"case when i % 2 = 0 then {who} end")
+    at_once = leaks(engine, train, test, spec, dev=dev)
+    for name, value in (("ROWS_AT_ONCE", 700), ("VALUES_AT_ONCE", 50), ("VALUE_BITS", value_bits)):
+        monkeypatch.setattr(overlap, name, value)
+
+    found_by_bits = leaks(engine, train, test, spec, dev=dev)
+
+    assert found_by_bits.entities == at_once.entities
+    assert at_once.entities[0].value_count == shared
+
+
+def test_a_split_in_which_nobody_has_a_name_shares_none(engine: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overlap, "ROWS_AT_ONCE", 700)
+    spec = replace(SPEC, groups=("who",))
+    named, unnamed = rows_sql(0, TRAIN, who="i"), rows_sql(TRAIN, TEST, who="null::bigint")
+
+    assert leaks(engine, named, unnamed, spec).entities[0].value_count == 0
+    assert leaks(engine, rows_sql(0, TRAIN, who="null::bigint"), unnamed, spec).entities[0].value_count == 0
+
+
+COPIES = {
+    "few": "select * replace (id + 90000 as id) from train where id % 97 = 0",
+    "other labels": "select * replace (id + 90000 as id, not flag as flag) from train where id % 97 = 0",
+    "no labels": "select * replace (id + 90000 as id, null as flag) from train where id % 97 = 0",
+    "often": """
+        select train.* replace (id + 90000 + 10000 * i as id, i % 2 = 0 as flag)
+        from train, range(9) as numbers(i) where id in (5, 8)
+    """,
+    "none": "from train limit 0",
+}
+KEYS = {
+    "bigint": "id",
+    "timestamp": "make_timestamp(id * 1000)",
+    "uuid": "('00000000-0000-0000-0000-' || printf('%012d', id))::uuid",
+}
+
+
+@pytest.mark.parametrize("rows_per_part", [100, 3000, 10**9])
+@pytest.mark.parametrize("copies", COPIES.values(), ids=COPIES)
+@pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
+def test_equal_rows_of_many_are_found_in_parts(
+    engine: LocalEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rows_per_part: int, copies: str, key: str
+) -> None:
+    run = engine.connection.execute
+    run(f"set temp_directory = '{tmp_path}'")
+    run(f"create table train as {rows_sql(0, TRAIN)}")
+    run(f"create table dev as {rows_sql(7000, 300)} union all ({copies})")
+    run(f"create table test as {rows_sql(8000, 300)} union all (from dev where id > 90000 limit 7)")
+    run("update test set id = id + 500000")
+    splits = {
+        name: Relation(f"(select * replace ({key} as id) from {name})", name) for name in ("train", "dev", "test")
+    }
+    at_once = find_leaks(engine, splits, SPEC)
+    monkeypatch.setattr(repeats, "ROWS_AT_ONCE", 700)
+    monkeypatch.setattr(repeats, "ROWS_PER_PART", rows_per_part)
+
+    in_parts = find_leaks(engine, splits, SPEC)
+
+    assert in_parts.twins == at_once.twins
+    assert list(tmp_path.iterdir()) == []
+    assert engine.rows(Query.of(Step("tables", "from duckdb_tables() where temporary"))) == []
+
+
+def test_features_of_very_many_rows_are_grouped(
+    engine: LocalEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    engine.connection.execute(f"set temp_directory = '{tmp_path}'")
+    same = {"amount": "i % 3", "kind": "''"}
+    train, test = rows_sql(0, TRAIN, **same), rows_sql(TRAIN, TEST, **same)
+    at_once = leaks(engine, train, test)
+    monkeypatch.setattr(repeats, "ROWS_AT_ONCE", 700)
+    monkeypatch.setattr(repeats, "ROWS_PER_PART", 100)
+
+    in_parts = leaks(engine, train, test)
+
+    assert in_parts.twins == at_once.twins
+    assert at_once.twins is not None
+    assert (at_once.twins.distinct_count, at_once.twins.repeated_count) == (3, TRAIN + TEST)
+
+
+@pytest.mark.parametrize("key", ["id::varchar", "id::hugeint"])
+def test_keys_that_are_not_kept_aside_are_compared_at_once(
+    engine: LocalEngine, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    train, test = plain()
+    copies = "select * replace (id + 90000 as id) from train where id < 30"
+    test = f"select * replace ({key} as id) from ({test} union all {copies})"
+    at_once = leaks(engine, train, test)
+    monkeypatch.setattr(repeats, "ROWS_AT_ONCE", 700)
+
+    assert leaks(engine, train, test).twins == at_once.twins
+    assert at_once.twins is not None
+    assert at_once.twins.across[0].count == 30
+
+
 @pytest.mark.parametrize("rows_at_once", [700, 10**9], ids=["in slices", "at once"])
 def test_splits_whose_types_differ_share_values_and_rows(
     engine: LocalEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rows_at_once: int
 ) -> None:
     engine.connection.execute(f"set temp_directory = '{tmp_path}'")
     monkeypatch.setattr(overlap, "ROWS_AT_ONCE", rows_at_once)
+    monkeypatch.setattr(repeats, "ROWS_AT_ONCE", rows_at_once)
     monkeypatch.setattr(overlap, "VALUES_AT_ONCE", 100)
     train = rows_sql(0, TRAIN, who="(i // 10)::smallint", amount="i::integer")
     test = rows_sql(9000, TEST, who="(i // 10 - 900)::bigint", amount="(i - 9000)::double")
@@ -513,7 +622,7 @@ def test_values_that_a_version_does_not_hold_stay_out_of_the_report(engine: Loca
     placement = place_rows(engine, table, spec, facts)
 
     result = find_leaks_in_placement(
-        engine, table, placement, spec, types=types, exported=["id", "flag", "amount", "kind"]
+        engine, [(table, placement)], spec, types=types, exported=["id", "flag", "amount", "kind"]
     )
 
     assert result.keys is not None

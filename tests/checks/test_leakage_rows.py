@@ -13,7 +13,7 @@ from warehouse.checks.leakage.rows import leak_columns, rows_of_placement
 from warehouse.datasets import row_bits
 from warehouse.datasets.parsing import parse_spec
 from warehouse.datasets.placement import place_rows
-from warehouse.datasets.placement_stretches import in_stretches
+from warehouse.datasets.placement_stretches import stretches_of
 from warehouse.datasets.row_checks import read_table_facts
 from warehouse.engine.local import LocalEngine
 from warehouse.sql import Query, Relation, Step
@@ -69,7 +69,7 @@ def test_rows_of_a_placement_are_those_of_its_splits(rule: str, rows: list[Any])
             connection.executemany("insert into t values (?, ?, ?, ?, ?)", rows)
         placement = place_rows(engine, table, spec, read_table_facts(engine, table, spec, integer_key=False))
         types = {column.name: column.type for column in engine.columns(table)}
-        read = rows_of_placement(table, placement, leak_columns(spec, types, exported=None))
+        read = rows_of_placement([(table, placement)], leak_columns(spec, types, exported=None))
 
         counts = engine.rows(Query.of(Step("counts", f"select s, count(*) as n from {read.relation.sql} group by s")))
         (all_rows,) = engine.rows(Query.of(Step("all_rows", "select count(*) as n from t")))
@@ -88,8 +88,8 @@ def places(rule: str) -> tuple[list[Any], list[Any]]:
         connection.execute(ROWS)
         types = {column.name: column.type for column in engine.columns(table)}
         facts = read_table_facts(engine, table, spec, integer_key=False)
-        relation, placement = in_stretches(table, place_rows(engine, table, spec, facts), facts.blocks)
-        read = rows_of_placement(relation, placement, leak_columns(spec, types, exported=None))
+        stretches = stretches_of(table, place_rows(engine, table, spec, facts), facts.blocks)
+        read = rows_of_placement(stretches, leak_columns(spec, types, exported=None))
         every, some = (
             connection.execute(f"select c0, s from {relation.sql} order by c0").fetchall()
             for relation in (read.relation, read.one_in(3))

@@ -39,25 +39,40 @@ class StretchedPlacement(Placement):
         return _PLACE
 
 
+def stretches_of(relation: Relation, placement: Placement, blocks: RowBlocks) -> tuple[tuple[Relation, Placement], ...]:
+    """The table's rows in stretches, each with the placement to ask there; the table itself while they are one."""
+    if len(blocks.stretches) == 1:
+        return ((relation, placement),)
+    return tuple(
+        (
+            Relation(
+                f"(select rowid, * from {relation.sql} where {blocks.within_sql(stretch, 'rowid')})", relation.name
+            ),
+            replace(placement, sets=blocks.only(stretch)),
+        )
+        for stretch in blocks.stretches
+    )
+
+
 def in_stretches(relation: Relation, placement: Placement, blocks: RowBlocks) -> tuple[Relation, Placement]:
     """What to ask the placement of, and how: the table and the same placement while its rows are one stretch.
 
     Otherwise the union of its stretches: all columns of the table, its row numbers as `rowid`, and columns with the
-    answers, which cost nothing where they are not asked.
+    answers, which cost nothing where they are not asked. A condition on rows does not spare the answers of the others;
+    where that matters, ask each of `stretches_of`.
     """
-    if len(blocks.stretches) == 1:
+    stretches = stretches_of(relation, placement, blocks)
+    if len(stretches) == 1:
         return relation, placement
     branches = []
-    for stretch in blocks.stretches:
-        here = replace(placement, sets=blocks.only(stretch))
+    for rows, here in stretches:
         answers = {_PLACE: here.place_sql}
         answers |= {_holds(split): here.holds_sql(split) for split in placement.row_counts}
         answers |= {_holds_part(part): here.holds_part_sql(part) for part in placement.train_parts}
         if placement.fold_bits:
             answers[_FOLD] = here.fold_sql
         terms = ", ".join(f"{answer} as {name}" for name, answer in answers.items())
-        within = blocks.within_sql(stretch, "rowid")
-        branches.append(f"select rowid, *, {terms} from {relation.sql} where {within}")
+        branches.append(f"select *, {terms} from {rows.sql}")
     asked = StretchedPlacement(
         row_counts=placement.row_counts,
         dropped=placement.dropped,

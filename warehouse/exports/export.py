@@ -26,7 +26,7 @@ from warehouse.datasets.freeze import resolve_freeze
 from warehouse.datasets.labels import read_label_facts
 from warehouse.datasets.manifest import Change, Manifest
 from warehouse.datasets.placement import Placement, placed_relations
-from warehouse.datasets.placement_stretches import in_stretches
+from warehouse.datasets.placement_stretches import in_stretches, stretches_of
 from warehouse.datasets.pseudonyms import output_columns
 from warehouse.datasets.row_checks import check_rows
 from warehouse.datasets.spec import DatasetSpec
@@ -212,7 +212,8 @@ def _export(
     manifest = draft_manifest(task, spec, model, columns, placement, change, tools=workplace.tools)
     if previous is not None and change is not None and is_same_content(change) and has_same_words(manifest, previous):
         return Export(outcome=Outcome.UNCHANGED, path=previous.path, manifest=previous.manifest)
-    leaks = find_leaks_in_placement(engine, asked, answered, spec, types=types, exported=exported_columns(spec, types))
+    stretches = stretches_of(relation, placement, facts.blocks)
+    leaks = find_leaks_in_placement(engine, stretches, spec, types=types, exported=exported_columns(spec, types))
     found += (*drop_findings(manifest), *change_findings(manifest, allow_split_changes=allow_split_changes))
     found += leaks.findings
     label_type = types[spec.label] if spec.label else ""

@@ -94,6 +94,8 @@ class SplitRows:
     row_counts: Mapping[str, int]
     sources: tuple[RowSource, ...] = ()
     """What the relation is made of."""
+    is_one_table: bool = False
+    """Whether the sources are rows of one table, and so have the same types."""
     has_unplaced: bool = False
     """Whether the sources have rows in no split."""
     unplaced: Relation | None = None
@@ -101,20 +103,24 @@ class SplitRows:
 
     def asked_sql(self, column: LeakColumn) -> str:
         """What a condition for `only` calls this column."""
-        return identifier(column.name) if len(self.sources) == 1 else column.sql
+        return identifier(column.name) if self._is_of_one_type else column.sql
 
     def only(self, condition: str) -> Relation:
         """The rows for which this holds, a condition on columns as `asked_sql` calls them.
 
-        Of one source it is asked before a row's split is, which costs more than most conditions. Several sources may
-        have types of their own, and hashes with them, until their rows are together.
+        Of one table it is asked before a row's split is, which costs more than most conditions. Several may have types
+        of their own, and hashes with them, until their rows are together.
         """
         where = f" where {condition}"
-        if len(self.sources) == 1:
+        if self._is_of_one_type:
             kept = _union_sql(self.sources, self.columns, has_unplaced=self.has_unplaced, where=where)
         else:
             kept = f"(select * from {self.relation.sql}{where})"
         return Relation(kept, f"some {self.relation.name}")
+
+    @property
+    def _is_of_one_type(self) -> bool:
+        return self.is_one_table or len(self.sources) == 1
 
     def one_in(self, keep: int) -> Relation:
         """About one in so many rows, by a hash of their key, or of some columns when there is none."""
@@ -196,6 +202,11 @@ def leak_columns(
     )
 
 
+def types_together(engine: Engine, rows: SplitRows) -> dict[str, str]:
+    """The type that each column has where all rows are together, by its name there; a split's own may be narrower."""
+    return {column.name: column.type for column in engine.columns(rows.relation)}
+
+
 def rows_of_splits(engine: Engine, splits: Mapping[str, Relation], columns: Sequence[LeakColumn]) -> SplitRows:
     """The rows of these relations, each a split; counts them."""
     sources = tuple(
@@ -222,24 +233,30 @@ def rows_of_splits(engine: Engine, splits: Mapping[str, Relation], columns: Sequ
     )
 
 
-def rows_of_placement(relation: Relation, placement: Placement, columns: Sequence[LeakColumn]) -> SplitRows:
-    """The rows of a table that a placement has put into splits, read in one scan whatever the number of splits."""
-    sources = (RowSource(relation=relation, place_sql=placement.place_sql),)
+def rows_of_placement(stretches: Sequence[tuple[Relation, Placement]], columns: Sequence[LeakColumn]) -> SplitRows:
+    """The rows of a table that a placement has put into splits, read in one scan whatever the number of splits.
+
+    Its rows come in stretches, each with the same placement as it is asked there.
+    """
+    placement = stretches[0][1]
+    sources = tuple(RowSource(relation=rows, place_sql=here.place_sql) for rows, here in stretches)
     has_unplaced = bool(placement.dropped)
+    name = stretches[0][0].name
     return SplitRows(
-        relation=Relation(_union_sql(sources, columns, has_unplaced=has_unplaced), f"{relation.name} by split"),
+        relation=Relation(_union_sql(sources, columns, has_unplaced=has_unplaced), f"{name} by split"),
         splits=tuple(placement.row_counts),
         columns=tuple(columns),
         sources=sources,
+        is_one_table=True,
         row_counts=dict(placement.row_counts),
         has_unplaced=has_unplaced,
-        unplaced=None if has_unplaced else Relation(f"({_named_sql(relation, columns)})", relation.name),
+        unplaced=None if has_unplaced else Relation(f"({_named_sql(sources, columns)})", name),
     )
 
 
-def _named_sql(relation: Relation, columns: Sequence[LeakColumn]) -> str:
+def _named_sql(sources: Sequence[RowSource], columns: Sequence[LeakColumn]) -> str:
     names = ", ".join(f"{identifier(column.name)} as {column.sql}" for column in columns)
-    return f"select {names} from {relation.sql}"
+    return " union all ".join(f"select {names} from {source.relation.sql}" for source in sources)
 
 
 def _union_sql(

@@ -77,8 +77,7 @@ def find_leaks_in_version(engine: Engine, version: Version) -> LeakageResult:
 
 def find_leaks_in_placement(
     engine: Engine,
-    relation: Relation,
-    placement: Placement,
+    stretches: Sequence[tuple[Relation, Placement]],
     spec: DatasetSpec,
     *,
     types: Mapping[str, str],
@@ -89,14 +88,13 @@ def find_leaks_in_placement(
 
     Args:
         engine: the one that placed the rows.
-        relation: the table.
-        placement: which of its rows lie in which split.
+        stretches: the table's rows, all or in stretches, and which of them lie in which split.
         spec: with cutoffs resolved.
         types: all of the table's columns; also those that are not exported, such as a time that a split runs along.
         exported: names of the table's columns that are features, label and so on; values of others stay out of reports.
         thorough: look for everything, whatever it costs.
     """
-    rows = rows_of_placement(relation, placement, leak_columns(spec, types, exported=exported))
+    rows = rows_of_placement(stretches, leak_columns(spec, types, exported=exported))
     return _find(engine, rows, spec, subject=spec.name, thorough=thorough, keys_proved=True)
 
 

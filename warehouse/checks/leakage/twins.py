@@ -1,95 +1,44 @@
-"""Rows with equal features, between splits and within: duplicates, and labels that contradict each other.
-
-Rows are compared by the engine's 64-bit hash of all features, within one session. Two different rows among a million
-are taken for equal with a probability of 3 in 10^8, among a billion of 3 in 100.
-"""
+"""Rows with equal features, between splits and within: duplicates, and labels that contradict each other."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from itertools import combinations
 from math import expm1, prod
 from typing import Any
 
+from warehouse.checks.leakage.repeats import feature_hash_sql, label_hash_sql, read_repeats, rows_with_hash
 from warehouse.checks.leakage.result import PairCount, Twins
 from warehouse.checks.leakage.rows import EXAMPLE_COUNT, LeakColumn, SplitRows
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step
+from warehouse.statistics.session_tables import SessionTables
 
-REPEATS = Relation.table("leakage_repeats")
-TWINS = Relation.table("leakage_twins")
 CHANCE_ROWS = 20_000
 """Rows of train from which the chance of equal values is measured."""
 COLUMNS_PER_SCAN = 40
 """Each is grouped apart, and all of a scan at once: more would not fit in memory."""
 
 
-def feature_hash_sql(rows: SplitRows) -> str:
-    """One hash of all features of a row, as an expression."""
-    return f"hash({', '.join(column.sql for column in rows.features)})"
-
-
-def _rows_with(rows: SplitRows, hashes: str) -> Relation:
-    """The rows whose hash of features is among these; the split of no other is told."""
-    hashed = f"hash({', '.join(map(rows.asked_sql, rows.features))})"
-    return rows.only(f"{hashed} in ({hashes})")
-
-
-def label_hash_sql(rows: SplitRows) -> str:
-    """A label as something to compare; NULL when it is missing, constant without a label."""
-    if rows.label is None:
-        return "0"
-    return f"case when {rows.label.sql} is not null then hash({rows.label.sql}) end"
-
-
-def repeats_sql(rows: SplitRows, *, is_distributed: bool = False) -> Query:
-    """One row per hash of features that several rows have: `h`, `n` rows.
-
-    On one machine, numbers are sorted in half of the time in which they are grouped when nearly all of them differ.
-    """
-    hashes = Step("feature_hashes", f"select {feature_hash_sql(rows)} as h from {(rows.unplaced or rows.relation).sql}")
-    if is_distributed:
-        return Query.of(
-            hashes, Step("repeats", "select h, count(*) as n from feature_hashes group by h having count(*) > 1")
-        )
-    return Query.of(
-        hashes,
-        Step("sorted_hashes", "select h, lag(h) over (order by h) as before from feature_hashes"),
-        Step("repeats", "select h, count(*) + 1 as n from sorted_hashes where h = before group by h"),
-    )
-
-
-def twins_sql(rows: SplitRows) -> Query:
-    """One row per hash of features and label of repeated rows: `h`, `y`, rows per split `n0`..., `k` the least key."""
+def _twin_steps(rows: SplitRows, twins: Relation) -> tuple[Step, ...]:
+    """Steps; `rows_per_label` and `rows_per_features` count twins in each split: `n0`..., `kinds0`... of labels."""
     places = range(len(rows.splits))
-    key = rows.key[0].sql if len(rows.key) == 1 else rows.key_sql
-    repeated = _rows_with(rows, f"select h from {REPEATS.sql}")
-    return Query.of(
-        Step(
-            "hashed_rows",
-            f"select s, {feature_hash_sql(rows)} as h, {label_hash_sql(rows)} as y, {key} as k from {repeated.sql}",
-        ),
+    return (
         Step(
             "rows_per_label",
             f"""
             select
                 h,
                 y,
-                {", ".join(f"count(*) filter (s = {place}) as n{place}" for place in places)},
+                {", ".join(f"coalesce(sum(n) filter (s = {place}), 0)::bigint as n{place}" for place in places)},
                 min(k) as k,
-            from hashed_rows
+            from {twins.sql}
             group by h, y
             """,
         ),
-    )
-
-
-def _twin_steps(rows: SplitRows) -> tuple[Step, ...]:
-    """Steps; `rows_per_label` and `rows_per_features` count repeated rows, as `twins_sql` has found them."""
-    places = range(len(rows.splits))
-    return (
-        Step("rows_per_label", f"select * from {TWINS.sql}"),
         Step(
             "rows_per_features",
             f"""
@@ -106,7 +55,7 @@ def _twin_steps(rows: SplitRows) -> tuple[Step, ...]:
     )
 
 
-def twin_counts_sql(rows: SplitRows) -> Query:
+def twin_counts_sql(rows: SplitRows, twins: Relation) -> Query:
     """One row; for splits i < j `across_i_j`, `labelled_i_j`, `conflicts_i_j`; for split i `within_i`, `clash_i`."""
     places = range(len(rows.splits))
     of_features, of_labels = [], []
@@ -125,7 +74,7 @@ def twin_counts_sql(rows: SplitRows) -> Query:
             f"coalesce(sum(rows_per_label.n{i} - 1) filter (rows_per_label.n{i} > 1), 0)::bigint as within_{i}"
         )
     return Query.of(
-        *_twin_steps(rows),
+        *_twin_steps(rows, twins),
         Step("feature_counts", f"select {', '.join(of_features)} from rows_per_features"),
         Step(
             "label_counts",
@@ -140,67 +89,96 @@ def twin_counts_sql(rows: SplitRows) -> Query:
     )
 
 
-def twin_examples_sql(rows: SplitRows, *, conflicting: bool) -> Query:
-    """A few rows per pair of twins in different splits (or, if none, of one split): `left_key`, `right_key`, splits."""
-    places = range(len(rows.splits))
-    spread = " + ".join(f"(n{place} > 0)::int" for place in places)
+def _chosen_step(rows: SplitRows, *, conflicting: bool, name: str = "chosen") -> Step:
+    """One row per hash `h` of features that is shown, a few."""
+    spread = " + ".join(f"(n{place} > 0)::int" for place in range(len(rows.splits)))
     condition = "kinds > 1" if conflicting else f"{spread} > 1"
-    label = rows.label.example_sql if rows.label is not None else "''"
+    # NOTE: by the key, so that every engine shows the same ones.
+    order = f"{spread} desc, k, h"
+    return Step(name, f"select h from rows_per_features where {condition} order by {order} limit {EXAMPLE_COUNT}")
+
+
+def shown_twins_sql(rows: SplitRows, twins: Relation) -> Query:
+    """Those of the twins that `twin_examples_sql` may choose, whichever it is asked for."""
     return Query.of(
-        *_twin_steps(rows),
-        # NOTE: by the key, so that every engine shows the same ones.
+        *_twin_steps(rows, twins),
+        _chosen_step(rows, conflicting=False, name="spread_twins"),
+        _chosen_step(rows, conflicting=True, name="conflicting_twins"),
+        Step("shown_hashes", "select h from spread_twins union select h from conflicting_twins"),
+        Step("shown_twins", f"select * from {twins.sql} where h in (select h from shown_hashes)"),
+    )
+
+
+def twin_examples_sql(rows: SplitRows, twins: Relation, *, conflicting: bool) -> Query:
+    """A few rows per pair of twins in different splits (or, if none, of one split): `left_key`, `right_key`, splits.
+
+    Conflicting ones have a `left_label` and a `right_label` too, for which some rows are looked up by their keys.
+    """
+    labelled, label = (_label_steps(rows), "labels.label") if conflicting else ((), "''")
+    joined = "inner join labels on chosen_twins.h = labels.h and chosen_twins.y = labels.y" if conflicting else ""
+    return Query.of(
+        *_twin_steps(rows, twins),
+        _chosen_step(rows, conflicting=conflicting),
+        Step("chosen_twins", f"select * from {twins.sql} where h in (select h from chosen)"),
+        *labelled,
         Step(
-            "chosen",
-            f"select h from rows_per_features where {condition} order by {spread} desc, k, h limit {EXAMPLE_COUNT}",
+            "keyed_twins",
+            f"select chosen_twins.h, chosen_twins.y, s, k, {label} as label from chosen_twins {joined}",
         ),
         Step(
-            "keyed_rows",
-            f"""
-            select
-                {feature_hash_sql(rows)} as h,
-                {label_hash_sql(rows)} as y,
-                s,
-                {rows.key_sql} as key,
-                {label} as label,
-            from {_rows_with(rows, "select h from chosen").sql}
-            """,
-        ),
-        Step(
-            "first_rows", "select h, min({'s': s, 'k': key, 'label': label, 'y': y}) as one from keyed_rows group by h"
+            "first_rows", "select h, min({'s': s, 'k': k, 'label': label, 'y': y}) as one from keyed_twins group by h"
         ),
         Step(
             "other_rows",
             f"""
             select
-                keyed_rows.h,
-                min({{'s': -keyed_rows.s::int, 'k': keyed_rows.key, 'label': keyed_rows.label}}) as other,
-            from keyed_rows
-            inner join first_rows on keyed_rows.h = first_rows.h
-            where {"keyed_rows.y <> first_rows.one.y" if conflicting else "keyed_rows.s > first_rows.one.s"}
-            group by keyed_rows.h
+                keyed_twins.h,
+                min({{'s': -keyed_twins.s::int, 'k': keyed_twins.k, 'label': keyed_twins.label}}) as other,
+            from keyed_twins
+            inner join first_rows on keyed_twins.h = first_rows.h
+            where {"keyed_twins.y <> first_rows.one.y" if conflicting else "keyed_twins.s > first_rows.one.s"}
+            group by keyed_twins.h
             """,
         ),
         Step(
             "twin_examples",
-            """
+            f"""
             select
                 one.s as left_place,
-                one.k as left_key,
+                {_key_sql(rows, "one.k")} as left_key,
                 one.label as left_label,
                 -other.s as right_place,
-                other.k as right_key,
+                {_key_sql(rows, "other.k")} as right_key,
                 other.label as right_label,
             from first_rows
             inner join other_rows on first_rows.h = other_rows.h
-            order by left_key, right_key
+            order by one.k, other.k
             """,
         ),
     )
 
 
+def _key_sql(rows: SplitRows, key: str) -> str:
+    """A key that `hashed_rows_sql` kept, as bounded text."""
+    return replace(rows.key[0], sql=key).example_sql if len(rows.key) == 1 else key
+
+
+def _label_steps(rows: SplitRows) -> tuple[Step, ...]:
+    """Steps; one row of the last, `labels`, per hash of features and of label among `chosen_twins`: a `label`."""
+    if rows.label is None:
+        raise ValueError("rows without a label do not contradict each other")
+    # A key that is one column is asked for far more cheaply than a hash of all features.
+    named = rows.only(f"{rows.asked_sql(rows.key[0])} in (select k from chosen_twins)") if len(rows.key) == 1 else None
+    asked = named or rows_with_hash(rows, "select h from chosen")
+    terms = f"{feature_hash_sql(rows)} as h, {label_hash_sql(rows)} as y, {rows.label.example_sql} as label"
+    return (
+        Step("labelled_rows", f"select {terms} from {asked.sql}"),
+        Step("labels", "select h, y, min(label) as label from labelled_rows where y is not null group by h, y"),
+    )
+
+
 def equal_value_shares_sql(rows: SplitRows, columns: Sequence[LeakColumn], *, keep_one_in: int) -> Query:
     """One row: for column i `chance_i`, the probability that two random rows of train have equal values in it."""
-    kept = f"hash({', '.join(c.sql for c in rows.key) or 's'}) % {keep_one_in} = 0" if keep_one_in > 1 else "true"
     chances = [
         f"(select sum(n * (n - 1.0)) / nullif(pow(sum(n), 2) - sum(n), 0)"
         f" from (select count(*) as n from chance_rows group by h{index})) as chance_{index}"
@@ -210,30 +188,29 @@ def equal_value_shares_sql(rows: SplitRows, columns: Sequence[LeakColumn], *, ke
         Step(
             "chance_rows",
             f"select {', '.join(f'hash({column.sql}) as h{index}' for index, column in enumerate(columns))}"
-            f" from {rows.relation.sql} where s = 0 and {kept}",
+            f" from {rows.one_in(keep_one_in).sql} where s = 0",
         ),
         Step("equal_value_shares", f"select {', '.join(chances)}"),
     )
 
 
 def read_twins(engine: Engine, rows: SplitRows) -> Twins | None:
-    """Which rows have equal features. One grouping of a hash; when rows repeat, a scan more, and one for examples."""
+    """Which rows have equal features; what repeats is found and kept first, and then only that is asked."""
     if not rows.features:
         return None
-    engine.rows(repeats_sql(rows, is_distributed=engine.is_distributed).kept_as(REPEATS.sql))
-    try:
-        count = f"select count(*) as kinds, coalesce(sum(n), 0)::bigint as repeated from {REPEATS.sql}"
-        (repeats,) = engine.rows(Query.of(Step("repeat_counts", count)))
-        distinct = rows.row_count - repeats["repeated"] + repeats["kinds"]
-        if not repeats["kinds"]:
-            return _twins(rows, {}, repeated=0, distinct=distinct)
-        engine.rows(twins_sql(rows).kept_as(TWINS.sql))
-        (counts,) = engine.rows(twin_counts_sql(rows))
-        found = _twins(rows, counts, repeated=repeats["repeated"], distinct=distinct)
-        return _with_examples(engine, rows, found)
-    finally:
-        for table in (REPEATS, TWINS):
-            engine.rows(Query.of(Step("drop_table", f"drop table if exists {table.sql}")))
+    kinds, repeated, counts, shown = 0, 0, Counter[str](), None
+    with SessionTables(engine, "leakage_twins") as tables, closing(read_repeats(engine, rows, tables)) as found_repeats:
+        for repeats in found_repeats:
+            kinds, repeated = kinds + repeats.kinds, repeated + repeats.row_count
+            counts.update(engine.rows(twin_counts_sql(rows, repeats.twins))[0])
+            if repeats.is_whole:
+                shown = repeats.twins
+            elif shown is None:
+                shown = Relation(tables.create("shown", shown_twins_sql(rows, repeats.twins)), "shown twins")
+            else:
+                tables.insert(shown.sql, shown_twins_sql(rows, repeats.twins))
+        found = _twins(rows, counts, repeated=repeated, distinct=rows.row_count - repeated + kinds)
+        return found if shown is None else _with_examples(engine, rows, shown, found)
 
 
 def _twins(rows: SplitRows, counts: Mapping[str, Any], *, repeated: int, distinct: int) -> Twins:
@@ -261,7 +238,7 @@ def _twins(rows: SplitRows, counts: Mapping[str, Any], *, repeated: int, distinc
     )
 
 
-def _with_examples(engine: Engine, rows: SplitRows, found: Twins) -> Twins:
+def _with_examples(engine: Engine, rows: SplitRows, twins: Relation, found: Twins) -> Twins:
     if found.across:
         keep_one_in = max(1, rows.row_counts[rows.splits[0]] // CHANCE_ROWS)
         chance = 1.0
@@ -277,10 +254,10 @@ def _with_examples(engine: Engine, rows: SplitRows, found: Twins) -> Twins:
             )
             for pair in found.across
         )
-        examples = engine.rows(twin_examples_sql(rows, conflicting=False))
+        examples = engine.rows(twin_examples_sql(rows, twins, conflicting=False))
         found = replace(found, expected=expected, examples=tuple(_example(rows, row) for row in examples))
     if found.conflicts_across or found.conflicts_within:
-        examples = engine.rows(twin_examples_sql(rows, conflicting=True))
+        examples = engine.rows(twin_examples_sql(rows, twins, conflicting=True))
         found = replace(found, conflict_examples=tuple(_example(rows, row, labelled=True) for row in examples))
     return found
 
