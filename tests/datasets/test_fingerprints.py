@@ -70,6 +70,12 @@ def plain_fingerprint(rows: list[dict[str, str | None]], *, scheme: str = "v1") 
         (r"'\x00\xFFa'::blob", "00FF61"),
         ("[1, null, 2]", "[1,null,2]"),
         ("{'a': 1, 'b': 'x'}", '{"a":1,"b":"x"}'),
+        ("[-0.0::double, -0.05, 1, null, -10.0]", "[0.0,-0.05,1.0,null,-10.0]"),
+        # Texts stay as they are, also with quotes and backslashes within.
+        (
+            r"""{'a': -0.0::float, 'b': '-0.0', 'c': ',-0.0,', 'd': '\"":-0.0}', '"e"': [[-0.0::double]]}""",
+            r"""{"a":0.0,"b":"-0.0","c":",-0.0,","d":"\\\"\":-0.0}","\"e\"":[[0.0]]}""",
+        ),
     ],
 )
 def test_every_type_has_one_text_that_other_engines_can_print(engine: LocalEngine, value: str, text: str) -> None:

@@ -32,8 +32,7 @@ NOW = datetime(2026, 11, 28, tzinfo=UTC)
 SEEDS = range(int(os.environ.get("WAREHOUSE_TEST_SEEDS", "1")))
 """Each is used with every method of splitting."""
 TEXTS = ["", "a", "A", " a", "é", "é\\", "\\N", "\x1f", "名前", "it's", 'say "no"', "😀", "x" * 50, "مرحبا", "\n"]
-# NOTE: no zero of the other sign: DuckDB's Parquet files have all zeros of a column with one sign.
-NUMBERS = [-0.0, 1.5, -1.5, 0.1, 1e300, 5e-324, float("inf"), float("-inf"), float("nan")]
+NUMBERS = [-0.0, 0.0, 1.5, -1.5, 0.1, 1e300, 5e-324, float("inf"), float("-inf"), float("nan")]
 SINGLE = [number for number in NUMBERS if abs(number) not in (1e300, 5e-324)]
 DAYS = [date(1, 1, 1), date(1582, 10, 10), date(1970, 1, 1), date(2024, 2, 29), date(9999, 12, 31)]
 MOMENTS = [datetime(1, 1, 1), datetime(1582, 10, 10), datetime(1969, 12, 31, 23, 59, 59, 999999), datetime(9999, 1, 1)]
@@ -88,7 +87,7 @@ def random_rows(chance: Random, path: Path, *, count: int) -> None:
         "y": (pyarrow.bool_(), [chance.choice([True, False]) for _ in codes]),
         "k": (pyarrow.string(), [chance.choice(["名", "it's", "c"]) for _ in codes]),
         "x": (pyarrow.float64(), [chance.choice(NUMBERS) for _ in codes]),
-        "v": (pyarrow.float64(), [chance.choice([None, -0.0, 1e7, 2.5e16, 1e-5, 0.1, -7.0]) for _ in codes]),
+        "v": (pyarrow.float64(), [chance.choice([None, -0.0, 0.0, 1e7, 2.5e16, 1e-5, 0.1, -7.0]) for _ in codes]),
         "s": (pyarrow.string(), [chance.choice(["train", "train", "train_dev", "dev", "test"]) for _ in codes]),
         "z": (pyarrow.bool_(), [chance.random() < 0.1 for _ in codes]),
         "w": (pyarrow.float64(), [chance.choice([0.1, 0.5, 1.0]) for _ in codes]),

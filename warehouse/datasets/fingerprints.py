@@ -8,9 +8,9 @@ r"""A fingerprint of rows that lasts: equal for equal rows, whatever their order
 
 Canonical text: integers and DECIMAL in decimal (with all places of the type), booleans `true` and `false`, text as it
 is, floats as below, dates as `2013-01-31`, timestamps and times as microseconds since 1970 and since midnight
-(TIMESTAMP_NS: nanoseconds), UUIDs in lower case, blobs as upper-case hex, nested values as DuckDB's JSON. It tells
-equal content from other content by accident, not against somebody who forges it: that is what the SHA-256 of every
-file is for.
+(TIMESTAMP_NS: nanoseconds), UUIDs in lower case, blobs as upper-case hex, nested values as DuckDB's JSON, in which zero
+has no sign. It tells equal content from other content by accident, not against somebody who forges it: that is what
+the SHA-256 of every file is for.
 
 Floats: in `v2` the 64 bits of the double by IEEE 754 in hexadecimal, capitals, no zeros in front; `nan`, `inf` and
 `-inf`; zero has no sign. In `v1` as C prints `%.17g`, which neither Java nor Rust does; old fingerprints have it.
@@ -42,6 +42,8 @@ _PLAIN = (
     *("BOOLEAN", "FLOAT", "DOUBLE", "DECIMAL", "DATE", "TIME", "TIMESTAMP", "UUID", "BLOB"),
 )
 """Types whose canonical text never needs to be escaped."""
+_SIGNED_ZERO = r"""'("(?:[^"\\]|\\.)*")|-(0\.0)\b'"""
+"""A pattern for JSON: a text, which stays as it is whatever it says, or the number -0.0."""
 
 
 def scheme_of(types: Mapping[str, str]) -> str:
@@ -51,6 +53,10 @@ def scheme_of(types: Mapping[str, str]) -> str:
 
 def _is_float(type_name: str) -> bool:
     return type_name.upper() in ("FLOAT", "DOUBLE", "REAL")
+
+
+def _has_floats(upper: str) -> bool:
+    return not upper.startswith("JSON") and any(name in upper for name in ("FLOAT", "DOUBLE", "REAL"))
 
 
 def canonical_sql(expression: str, type_name: str, *, scheme: str = "v1") -> str:
@@ -64,7 +70,8 @@ def canonical_sql(expression: str, type_name: str, *, scheme: str = "v1") -> str
     upper = type_name.upper()
     text = f"{expression}::varchar"
     if upper.endswith("]") or upper.startswith(("STRUCT", "MAP", "UNION", "JSON")):
-        return f"to_json({expression})::varchar"
+        text = f"to_json({expression})::varchar"
+        return f"regexp_replace({text}, {_SIGNED_ZERO}, '\\1\\2', 'g')" if _has_floats(upper) else text
     if _is_float(type_name):
         # NOTE: adding zero takes the sign from -0.0, which equals 0.0.
         number = f"({expression}::double + 0.0)"
