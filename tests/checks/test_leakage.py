@@ -327,6 +327,24 @@ def test_duplicates_that_chance_explains_are_information(engine: LocalEngine) ->
     assert result.twins.expected[0].count == pytest.approx(result.twins.across[0].count, rel=0.3)
 
 
+def test_lists_without_values_are_not_equal(engine: LocalEngine) -> None:
+    # DuckDB gives these one hash: NULL, no element, one that is NULL.
+    odd = "case i % 3 when 1 then []::int[] when 2 then [null::int] end"
+    columns = {"amount": "", "kind": "i // 3", "tags": odd, "part": "{'a': [[i % 2], []], 'b': -0.0::double}"}
+
+    result = leaks(engine, rows_sql(0, TRAIN - 1, **columns), rows_sql(TRAIN - 1, TEST, **columns))
+
+    assert result.twins is not None
+    assert result.twins.distinct_count == result.twins.row_count
+    assert next(each for each in result.predictors if each.name == "tags").scores != ()
+
+    columns |= {"kind": "0", "part": "{'a': [[1]], 'b': case when i % 2 = 0 then 0.0 else -0.0 end::double}"}
+    result = leaks(engine, rows_sql(0, TRAIN - 1, **columns), rows_sql(TRAIN - 1, TEST, **columns))
+
+    assert result.twins is not None
+    assert result.twins.distinct_count == 3
+
+
 def test_key_and_time_are_no_features_of_a_duplicate(engine: LocalEngine) -> None:
     spec = replace(SPEC, time="at")
     train, test = plain(at="timestamp '2025-01-01' + to_minutes(i)")

@@ -271,7 +271,7 @@ def counts_sql(rows: SplitRows, cells: Sequence[Cells], target: Target, histogra
         counts += [f"select {f}, hash('odd {odd}'), y, p, o{f}_{odd} from {histograms.sql}" for odd in range(ODD_CELLS)]
     values = [(f, each.column) for f, each in enumerate(cells) if each.cuts is None]
     if values:
-        read = ", ".join(f"hash({column.sql}) as x{f}" for f, column in values)
+        read = ", ".join(f"hash({column.hashed_sql(column.sql)}) as x{f}" for f, column in values)
         base = _base_sql(rows, target)
         steps.append(Step("hashed_values", f"select {base}, {read} from {rows.relation.sql} where {_told_sql(target)}"))
         counts += [f"select {f}, x{f}, y, p, count(*) from hashed_values group by x{f}, y, p" for f, _ in values]

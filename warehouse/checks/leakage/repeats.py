@@ -41,7 +41,7 @@ class Repeats:
 
 def feature_hash_sql(rows: SplitRows) -> str:
     """One hash of all features of a row, as an expression."""
-    return f"hash({', '.join(column.sql for column in rows.features)})"
+    return f"hash({', '.join(column.hashed_sql(column.sql) for column in rows.features)})"
 
 
 def label_hash_sql(rows: SplitRows) -> str:
@@ -53,7 +53,7 @@ def label_hash_sql(rows: SplitRows) -> str:
 
 def rows_with_hash(rows: SplitRows, hashes: str) -> Relation:
     """The rows whose hash of features is among these; the split of no other is told."""
-    hashed = f"hash({', '.join(map(rows.asked_sql, rows.features))})"
+    hashed = f"hash({', '.join(column.hashed_sql(rows.asked_sql(column)) for column in rows.features)})"
     return rows.only(f"{hashed} in ({hashes})")
 
 
