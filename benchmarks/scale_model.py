@@ -19,15 +19,15 @@ class Assumptions:
 
     row_bytes: float = 100.0
     """As it lies in files. Assumed."""
-    export_ns_per_row: float = 3000.0
+    export_ns_per_row: float = 1600.0
     """CPU time of a whole export on DuckDB, with its search for leaks. Measured at a billion rows of four columns."""
-    spill_bytes_per_row: float = 24.0
+    spill_bytes_per_row: float = 10.0
     """What an export spills and reads again. Measured likewise."""
-    cluster_factor: float = 8.0
+    cluster_factor: float = 15.0
     """CPU time of a cluster's engine beside DuckDB's. Assumed: Spark took 25 microseconds a row at 100 million rows,
-    the start included, which is 8.3 times the above; Sail 2.5 times at 5 million rows."""
+    the start included, which is 15.5 times the above; Sail 2.5 times at 5 million rows."""
     shuffle_bytes_per_row: float = 24.0
-    """What goes from worker to worker: hashes, keys, places. Assumed: what DuckDB spills."""
+    """What goes from worker to worker: hashes, keys, places. Assumed."""
     disk_rate: float = 2e9
     """Of a machine's own disk. Assumed."""
     network_rate: float = 1.25e9
