@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from warehouse.datasets.columns import OutputColumn
 from warehouse.datasets.manifest import Change, Pseudonym
@@ -10,6 +10,7 @@ from warehouse.datasets.placement import Placement
 from warehouse.datasets.versions import Version, number_parts
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step, identifier, literal
+from warehouse.statistics.value_hashes import row_hash_sql
 
 FIRST = "1.0.0"
 ANOTHER_KEY = "pseudonyms by another key"
@@ -27,25 +28,26 @@ def changed_rows_sql(
     """One row: `rows_added`, `rows_removed`, `rows_moved`, `rows_changed`.
 
     Both sides are matched by key. Values count as changed when a hash of the `compared` columns differs; that hash is
-    the engine's own, which is fine for one statement and for nothing that lasts.
+    the engine's own, which is fine for one statement and for nothing that lasts. Both sides have the same types.
     """
     values = {column.name: column.value for column in columns}
+    types = {column.name: column.type for column in columns}
 
     def fields(expressions: Sequence[str], split: str) -> str:
         keys = [f"{expression} as k{i}" for i, expression in enumerate(expressions)]
         return ", ".join([*keys, f"{split} as split"])
 
-    def value_hash(expressions: Sequence[str]) -> str:
-        return f"hash({', '.join(expressions)})" if expressions else "0"
+    def value_hash(expressions: Mapping[str, str]) -> str:
+        return row_hash_sql((expressions[name], types[name]) for name in compared)
 
     old = " union all ".join(
         f"select {fields([identifier(name) for name in key], literal(split))}, "
-        f"{value_hash([identifier(name) for name in compared])} as h from {previous.split(split).sql}"
+        f"{value_hash({name: identifier(name) for name in compared})} as h from {previous.split(split).sql}"
         for split in previous.splits
     )
     new = (
         f"select {fields([values[name] for name in key], placement.split_sql)}, "
-        f"{value_hash([values[name] for name in compared])} as h from {relation.sql}"
+        f"{value_hash(values)} as h from {relation.sql}"
     )
     matches = " and ".join(f"new_rows.k{i} = old_rows.k{i}" for i in range(len(key)))
     return Query.of(

@@ -14,6 +14,7 @@ from warehouse.datasets.spec import SPLITS
 from warehouse.datasets.versions import Version
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Step, identifier, literal
+from warehouse.statistics.value_hashes import row_hash_sql
 
 EXAMPLES = 5
 """Keys that are shown per kind of difference, the smallest as text."""
@@ -251,7 +252,8 @@ def _side(
     keys = [f"{identifier(column)} as k{i}" for i, column in enumerate(key)]
     names = [identifier(column) for column in compared]
     values = [f"{column} as v{i}" for i, column in enumerate(names)]
-    hashed = f"hash({', '.join(names)})" if names else "0"
+    types = {column.name: column.type for column in version.manifest.columns}
+    hashed = row_hash_sql((identifier(column), types[column]) for column in compared)
     terms = ", ".join([*keys, *(values if has_values else [f"{hashed} as h"])])
     selects = (f"select {terms}, {literal(split)} as split from {version.split(split).sql}" for split in version.splits)
     return Step(name, " union all ".join(selects))

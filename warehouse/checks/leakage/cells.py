@@ -10,6 +10,7 @@ from warehouse.checks.leakage.rows import LeakColumn, Role, SplitRows
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step, literal
 from warehouse.statistics.kinds import Family, is_numeric
+from warehouse.statistics.value_hashes import row_hash_sql
 
 MOST_CLASSES = 50
 """A label with more different values in train's sample is not judged, unless it is a number."""
@@ -271,7 +272,7 @@ def counts_sql(rows: SplitRows, cells: Sequence[Cells], target: Target, histogra
         counts += [f"select {f}, hash('odd {odd}'), y, p, o{f}_{odd} from {histograms.sql}" for odd in range(ODD_CELLS)]
     values = [(f, each.column) for f, each in enumerate(cells) if each.cuts is None]
     if values:
-        read = ", ".join(f"hash({column.hashed_sql(column.sql)}) as x{f}" for f, column in values)
+        read = ", ".join(f"{row_hash_sql([(column.sql, column.type)])} as x{f}" for f, column in values)
         base = _base_sql(rows, target)
         steps.append(Step("hashed_values", f"select {base}, {read} from {rows.relation.sql} where {_told_sql(target)}"))
         counts += [f"select {f}, x{f}, y, p, count(*) from hashed_values group by x{f}, y, p" for f, _ in values]

@@ -17,6 +17,7 @@ from warehouse.engine.partitions import KEPT_TYPES, partitioned
 from warehouse.sql import Query, Relation, Step
 from warehouse.statistics.group_slices import slice_sql
 from warehouse.statistics.session_tables import SessionTables
+from warehouse.statistics.value_hashes import row_hash_sql
 
 ROWS_AT_ONCE = 50_000_000
 """More are written aside first, in parts, with whatever is asked of a row that repeats: one scan, and no lookups."""
@@ -41,7 +42,7 @@ class Repeats:
 
 def feature_hash_sql(rows: SplitRows) -> str:
     """One hash of all features of a row, as an expression."""
-    return f"hash({', '.join(column.hashed_sql(column.sql) for column in rows.features)})"
+    return row_hash_sql((column.sql, column.type) for column in rows.features)
 
 
 def label_hash_sql(rows: SplitRows) -> str:
@@ -53,7 +54,7 @@ def label_hash_sql(rows: SplitRows) -> str:
 
 def rows_with_hash(rows: SplitRows, hashes: str) -> Relation:
     """The rows whose hash of features is among these; the split of no other is told."""
-    hashed = f"hash({', '.join(column.hashed_sql(rows.asked_sql(column)) for column in rows.features)})"
+    hashed = row_hash_sql((rows.asked_sql(column), column.type) for column in rows.features)
     return rows.only(f"{hashed} in ({hashes})")
 
 

@@ -61,15 +61,6 @@ class LeakColumn:
         """Whether a model may learn from it."""
         return self.is_exported and self.role in (Role.FEATURE, Role.GROUP)
 
-    def hashed_sql(self, name: str) -> str:
-        """What `hash` is asked of a value that is called so: equal for equal values, and for no others.
-
-        Engines give NULL, a list without elements and one with a NULL the same hash, so of nested values the text is
-        hashed too. Zero has no sign.
-        """
-        is_nested = self.type.endswith("]") or self.type.startswith(("STRUCT", "MAP", "UNION"))
-        return f"{name}, replace({name}::varchar, '-0.0', '0.0')" if is_nested else name
-
     @property
     def example_sql(self) -> str:
         """A value as bounded text for people; hidden where values must not be shown."""

@@ -16,6 +16,7 @@ from warehouse.checks.leakage.rows import EXAMPLE_COUNT, LeakColumn, SplitRows
 from warehouse.engine.base import Engine
 from warehouse.sql import Query, Relation, Step
 from warehouse.statistics.session_tables import SessionTables
+from warehouse.statistics.value_hashes import row_hash_sql
 
 CHANCE_ROWS = 20_000
 """Rows of train from which the chance of equal values is measured."""
@@ -179,6 +180,7 @@ def _label_steps(rows: SplitRows) -> tuple[Step, ...]:
 
 def equal_value_shares_sql(rows: SplitRows, columns: Sequence[LeakColumn], *, keep_one_in: int) -> Query:
     """One row: for column i `chance_i`, the probability that two random rows of train have equal values in it."""
+    hashes = ", ".join(f"{row_hash_sql([(each.sql, each.type)])} as h{index}" for index, each in enumerate(columns))
     chances = [
         f"(select sum(n * (n - 1.0)) / nullif(pow(sum(n), 2) - sum(n), 0)"
         f" from (select count(*) as n from chance_rows group by h{index})) as chance_{index}"
@@ -187,8 +189,7 @@ def equal_value_shares_sql(rows: SplitRows, columns: Sequence[LeakColumn], *, ke
     return Query.of(
         Step(
             "chance_rows",
-            f"select {', '.join(f'hash({column.sql}) as h{index}' for index, column in enumerate(columns))}"
-            f" from {rows.one_in(keep_one_in).sql} where s = 0",
+            f"select {hashes} from {rows.one_in(keep_one_in).sql} where s = 0",
         ),
         Step("equal_value_shares", f"select {', '.join(chances)}"),
     )

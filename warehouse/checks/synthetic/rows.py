@@ -13,6 +13,7 @@ from warehouse.sql import Query, Relation, Step, identifier
 from warehouse.statistics.kinds import Kind
 from warehouse.statistics.pair import ColumnPair, compare_relations
 from warehouse.statistics.sketches import Sketches
+from warehouse.statistics.value_hashes import row_hash_sql
 
 EXAMPLE_LENGTH = 80
 EXAMPLE_COUNT = 5
@@ -48,7 +49,7 @@ class SyntheticRows:
     @property
     def hash_sql(self) -> str:
         """One hash of all features, as an expression; there must be one."""
-        return f"hash({', '.join(identifier(pair.name) for pair in self.features)})"
+        return row_hash_sql((identifier(pair.name), pair.left_type) for pair in self.features)
 
     @property
     def key_sql(self) -> str:
