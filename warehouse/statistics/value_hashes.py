@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-_NESTED = ("STRUCT", "MAP", "UNION")
-_VECTORS = ("FLOAT[]", "DOUBLE[]")
+from warehouse.statistics.kinds import Family, family_of
+from warehouse.statistics.type_names import parse_type
 
 
 def hashed_sql(value: str, type_name: str) -> str:
@@ -15,12 +15,10 @@ def hashed_sql(value: str, type_name: str) -> str:
     `[[1], [2]]`. So of nested values the text is hashed too, in which zero has no sign; of vectors, whose text would
     take long, how many elements there are, or whether there are any.
     """
-    upper = type_name.upper()
-    if upper in _VECTORS:
-        return f"{value}, len({value})"
-    if upper.startswith(("FLOAT[", "DOUBLE[")) and upper.count("[") == 1:
-        return f"{value}, {value} is null"
-    if upper.endswith("]") or upper.startswith(_NESTED):
+    type_ = parse_type(type_name)
+    if type_.key is None and type_.item is not None and family_of(type_.item.name) is Family.REAL:
+        return f"{value}, len({value})" if type_.length is None else f"{value}, {value} is null"
+    if type_.is_nested or type_name.upper().startswith("UNION"):
         return f"{value}, replace({value}::varchar, '-0.0', '0.0')"
     return value
 

@@ -101,10 +101,8 @@ def shared_values_sql(rows: SplitRows, columns: Sequence[LeakColumn], *, within:
 
 def value_range_sql(rows: SplitRows, column: LeakColumn) -> Query:
     """One row: the `least` and the `greatest` value, NULL of none."""
-    asked = rows.unplaced or rows.relation
-    return Query.of(
-        Step("value_range", f"select min({column.sql}) as least, max({column.sql}) as greatest from {asked.sql}")
-    )
+    terms = f"min({column.sql}) as least, max({column.sql}) as greatest"
+    return Query.of(Step("value_range", f"select {terms} from {rows.placeless.sql}"))
 
 
 def shared_bits_sql(rows: SplitRows, column: LeakColumn, least: int, greatest: int) -> Query:
@@ -122,21 +120,19 @@ def shared_bits_sql(rows: SplitRows, column: LeakColumn, least: int, greatest: i
     )
 
 
-def _may_be_shared(engine: Engine, rows: SplitRows, columns: Sequence[LeakColumn]) -> bool:
-    """Whether several splits may have a value; of many rows bits deny it where values are integers of few ranges."""
-    if engine.is_distributed or rows.row_count <= ROWS_AT_ONCE or len(columns) > 1:
-        return True
+def _is_denied_by_bits(engine: Engine, rows: SplitRows, columns: Sequence[LeakColumn]) -> bool:
+    """Whether bits show that no two splits have a value; they are asked where values are integers of few ranges."""
+    if len(columns) > 1 or not is_integer_type(types_together(engine, rows)[columns[0].sql]):
+        return False
     (column,) = columns
-    if not is_integer_type(types_together(engine, rows)[column.sql]):
-        return True
     (found,) = engine.rows(value_range_sql(rows, column))
     if found["least"] is None:
-        return False
+        return True
     starts = range(found["least"], found["greatest"] + 1, VALUE_BITS)
     if len(starts) > MOST_RANGES:
-        return True
+        return False
     ranges = ((start, min(start + VALUE_BITS - 1, found["greatest"])) for start in starts)
-    return any(engine.rows(shared_bits_sql(rows, column, *each))[0]["value_count"] for each in ranges)
+    return not any(engine.rows(shared_bits_sql(rows, column, *each))[0]["value_count"] for each in ranges)
 
 
 def hashed_places_sql(rows: SplitRows, columns: Sequence[LeakColumn], *, slices: int) -> Query:
@@ -151,10 +147,11 @@ def hashed_places_sql(rows: SplitRows, columns: Sequence[LeakColumn], *, slices:
 
 def _slices(engine: Engine, rows: SplitRows, columns: Sequence[LeakColumn]) -> Sequence[str | None]:
     """Conditions on the values that are asked together; none where no two splits have a value of one hash."""
-    if rows.row_count <= ROWS_AT_ONCE:
+    if engine.is_distributed or rows.row_count <= ROWS_AT_ONCE:
         return [None]
-    asked, values = rows.unplaced or rows.relation, [column.sql for column in columns]
-    count = slice_count_of(engine, asked, values, groups_at_once=VALUES_AT_ONCE)
+    if _is_denied_by_bits(engine, rows, columns):
+        return []
+    count = slice_count_of(engine, rows.placeless, [column.sql for column in columns], groups_at_once=VALUES_AT_ONCE)
     if count == 1:
         return [None]
     slices = slices_sql([rows.asked_sql(column) for column in columns], count)
@@ -170,8 +167,7 @@ def _has_shared_hashes(engine: Engine, hashed_places: Relation) -> bool:
 def read_shared_values(engine: Engine, rows: SplitRows, columns: Sequence[LeakColumn]) -> SharedValues:
     """Which values of these columns, together, stand in several splits. One grouping; a second one only if any do."""
     value_count, shared = 0, []
-    slices = _slices(engine, rows, columns) if _may_be_shared(engine, rows, columns) else []
-    for within in slices:
+    for within in _slices(engine, rows, columns):
         (found,) = engine.rows(shared_count_sql(rows, columns, within=within))
         if found["value_count"]:
             value_count += found["value_count"]

@@ -15,7 +15,7 @@ from warehouse.engine.base import Engine
 from warehouse.engine.local import LocalEngine
 from warehouse.engine.partitions import KEPT_TYPES, partitioned
 from warehouse.sql import Query, Relation, Step
-from warehouse.statistics.group_slices import slice_sql
+from warehouse.statistics.group_slices import slice_count, slice_sql
 from warehouse.statistics.session_tables import SessionTables
 from warehouse.statistics.value_hashes import row_hash_sql
 
@@ -66,7 +66,7 @@ def read_repeats(engine: Engine, rows: SplitRows, tables: SessionTables) -> Gene
     if isinstance(engine, LocalEngine) and _is_in_parts(engine, rows):
         yield from _read_in_parts(engine, rows, tables)
         return
-    features = f"(select {feature_hash_sql(rows)} as h from {(rows.unplaced or rows.relation).sql})"
+    features = f"(select {feature_hash_sql(rows)} as h from {rows.placeless.sql})"
     hashes = Relation(features, "feature hashes")
     found = tables.create("repeats", repeats_sql(hashes, is_sorted=not engine.is_distributed))
     kinds, row_count = _counts(engine, found)
@@ -83,7 +83,7 @@ def _is_in_parts(engine: LocalEngine, rows: SplitRows) -> bool:
 
 
 def _read_in_parts(engine: LocalEngine, rows: SplitRows, tables: SessionTables) -> Generator[Repeats]:
-    count = min(MOST_PARTS, -(-rows.row_count // ROWS_PER_PART))
+    count = min(MOST_PARTS, slice_count(engine, row_count=rows.row_count, rows_at_once=ROWS_PER_PART))
     hashed = hashed_rows_sql(rows, rows.relation)
     parted = Step("parted_rows", f"select *, {slice_sql('h', count)} as part from {hashed.name}")
     with partitioned(engine, Query.of(*hashed.steps, parted), by="part") as parts:

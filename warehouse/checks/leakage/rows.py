@@ -101,6 +101,11 @@ class SplitRows:
     unplaced: Relation | None = None
     """The same rows without `s`, where telling their split costs something."""
 
+    @property
+    def placeless(self) -> Relation:
+        """The rows for whoever does not ask for `s`, which costs something where they lie in one table."""
+        return self.unplaced or self.relation
+
     def asked_sql(self, column: LeakColumn) -> str:
         """What a condition for `only` calls this column."""
         return identifier(column.name) if self._is_of_one_type else column.sql
