@@ -345,6 +345,17 @@ def test_lists_without_values_are_not_equal(engine: LocalEngine) -> None:
     assert result.twins.distinct_count == 3
 
 
+def test_labels_that_are_lists_contradict_each_other_without_values_too(engine: LocalEngine) -> None:
+    train = rows_sql(0, TRAIN, flag="[]::int[]")
+    copies = f"select * replace (id + 90000 as id, [null]::int[] as flag) from ({train}) where id < 30"
+
+    result = leaks(engine, train, f"{rows_sql(TRAIN, TEST, flag='[]::int[]')} union all {copies}")
+
+    assert result.twins is not None
+    assert [pair.count for pair in result.twins.conflicts_across] == [30]
+    assert "train 0 ([]) = test 90000 ([NULL])" in result.twins.conflict_examples
+
+
 def test_key_and_time_are_no_features_of_a_duplicate(engine: LocalEngine) -> None:
     spec = replace(SPEC, time="at")
     train, test = plain(at="timestamp '2025-01-01' + to_minutes(i)")

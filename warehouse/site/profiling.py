@@ -23,6 +23,7 @@ from warehouse.sql import Query, Relation, Step, identifier
 from warehouse.statistics.kinds import Kind
 from warehouse.statistics.profile_making import profile_of, with_itself
 from warehouse.statistics.stored_profile import ColumnProfile
+from warehouse.statistics.value_hashes import row_hash_sql
 
 MOST_ROWS = 20_000_000
 """A larger table has its rows counted and is not profiled."""
@@ -57,12 +58,12 @@ def forget_other_profiles(project: Project, *, keep: Collection[str]) -> None:
             path.unlink(missing_ok=True)
 
 
-def fingerprint_sql(relation: Relation, columns: Sequence[str], *, hash_bits: int = 64) -> Query:
+def fingerprint_sql(relation: Relation, types: Mapping[str, str], *, hash_bits: int = 64) -> Query:
     """One row: `row_count`, and `fingerprint` of all values: equal for equal rows, in whatever order they are.
 
     Hashes of fewer than 64 bits are signed numbers of the engine, whose sum would not fit.
     """
-    row_hash = f"hash({', '.join(map(identifier, columns))})"
+    row_hash = row_hash_sql((identifier(name), type_name) for name, type_name in types.items())
     if hash_bits < 64:
         row_hash = f"cast({row_hash} as hugeint)"
     return Query.of(
@@ -104,7 +105,7 @@ def table_profile(
     if known is not None and known[0].get("build_id") == build_id:
         return known[1]
     try:
-        row = engine.rows(fingerprint_sql(relation, list(types), hash_bits=engine.hash_bits))[0]
+        row = engine.rows(fingerprint_sql(relation, types, hash_bits=engine.hash_bits))[0]
     except QueryError as error:
         return TableProfile(row_count=None, columns={}, note=f"it could not be read: {str(error).splitlines()[0]}")
     rows, fingerprint = int(row["row_count"]), row["fingerprint"]

@@ -49,7 +49,7 @@ def label_hash_sql(rows: SplitRows) -> str:
     """A label as something to compare; NULL when it is missing, constant without a label."""
     if rows.label is None:
         return "0"
-    return f"case when {rows.label.sql} is not null then hash({rows.label.sql}) end"
+    return f"case when {rows.label.sql} is not null then {row_hash_sql([(rows.label.sql, rows.label.type)])} end"
 
 
 def rows_with_hash(rows: SplitRows, hashes: str) -> Relation:
